@@ -1,0 +1,68 @@
+import type { z } from 'zod';
+import type { User } from './request-context';
+
+export type Method = 'get' | 'post' | 'put' | 'delete';
+
+/** Who may call a route: anybody, a logged-in user, a user with this permission, or a provider that signs the raw body. */
+export type Access = 'public' | 'user' | 'signature' | { permission: string };
+
+type Shape = z.ZodObject | undefined;
+type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined;
+
+export interface RouteSpec<
+  P extends Shape,
+  Q extends Shape,
+  B extends z.ZodType | undefined,
+  A extends Access,
+> {
+  summary: string;
+  access: A;
+  params?: P;
+  query?: Q;
+  body?: B;
+  /** The `data` of a successful answer; for the document and the type checker. */
+  reply: z.ZodType;
+  /** 200 unless said otherwise. */
+  status?: number;
+  /** Hands the handler the body's bytes as they came, for signatures over them. */
+  rawBody?: boolean;
+  /** Answers as plain text without the envelope. */
+  plain?: boolean;
+  /** The request must carry an Idempotency-Key header. */
+  idempotencyKey?: 'required' | 'accepted';
+}
+
+export interface RouteInput<P, Q, B, A> {
+  params: P;
+  query: Q;
+  body: B;
+  user: A extends 'public' | 'signature' ? User | undefined : User;
+  /** The unquoted Idempotency-Key header, at most 255 characters. */
+  idempotencyKey: string | undefined;
+  rawBody: Buffer;
+  header(name: string): string | undefined;
+}
+
+export interface Route {
+  method: Method;
+  /** Express form: `/api/v1/orders/:id`. */
+  path: string;
+  spec: RouteSpec<Shape, Shape, z.ZodType | undefined, Access>;
+  handle(input: RouteInput<unknown, unknown, unknown, Access>): Promise<unknown>;
+}
+
+/** One HTTP route: its contract (checked at the door, and published as OpenAPI) and what answers it. */
+export function route<
+  A extends Access,
+  P extends Shape = undefined,
+  Q extends Shape = undefined,
+  B extends z.ZodType | undefined = undefined,
+  R extends z.ZodType = z.ZodType,
+>(
+  at: `${Uppercase<Method>} /${string}`,
+  spec: Omit<RouteSpec<P, Q, B, A>, 'reply'> & { reply: R },
+  handle: (input: RouteInput<Parsed<P>, Parsed<Q>, Parsed<B>, A>) => Promise<z.input<R>>,
+): Route {
+  const [method = '', path = ''] = at.split(' ');
+  return { method: method.toLowerCase() as Method, path, spec, handle: handle as Route['handle'] };
+}

@@ -1,0 +1,262 @@
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type NextFunction,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
+import { isAppError, type AppError, type CommonErrors, type FieldProblem } from './errors';
+import { asAppError } from './grpc-status';
+import type { Access, Route, RouteInput } from './http-routes';
+import { internalTokenHeader, type InternalTokens } from './internal-tokens';
+import type { Component } from './lifecycle';
+import type { Logger } from './logger';
+import type { Metrics } from './metrics';
+import { currentContext, runInContext, traceIdOf, type User } from './request-context';
+
+export interface HttpServerOptions {
+  host: string;
+  port: number;
+  routes: Route[];
+  tokens: InternalTokens;
+  errors: CommonErrors;
+  logger: Logger;
+  metrics: Metrics;
+  /** The services that may call; the gateway is the only one that does. */
+  allow?: string[];
+  bodyLimitBytes?: number;
+}
+
+export interface HttpServer extends Component {
+  port(): number;
+}
+
+const defaultBodyLimit = 64 * 1024;
+
+/** Serves a service's routes: verified caller, request context, access log, validation, envelope, one error handler. */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const server = createServer(serverLimits, createHttpApp(options));
+  return listening('http server', server, options);
+}
+
+/** Slow and oversized clients are cut off; keep-alive outlives the usual 60 s of a load balancer. */
+export const serverLimits = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  connectionsCheckingInterval: 2_000,
+  keepAliveTimeout: 65_000,
+};
+
+/** Any Node HTTP server as a component. */
+export function listening(name: string, server: Server, options: { host: string; port: number }): HttpServer {
+  return {
+    name,
+    port: () => (server.address() as AddressInfo).port,
+    start: () =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(options.port, options.host, () => resolve());
+      }),
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+        setTimeout(() => server.closeAllConnections(), 5_000).unref();
+      }),
+  };
+}
+
+export function createHttpApp(options: HttpServerOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use(inContext, accessLog(options.logger, options.metrics), verifyCaller(options));
+  const byPath = Map.groupBy(options.routes, (route) => route.path);
+  for (const [path, routes] of byPath) {
+    for (const route of routes)
+      app[route.method](path, bodyOf(route, options), answer(route, options.errors));
+    app.all(path, (_request, response, next) => {
+      response.set('Allow', routes.map((route) => route.method.toUpperCase()).join(', '));
+      next(options.errors.methodNotAllowed());
+    });
+  }
+  app.use((_request, _response, next) => next(options.errors.notFound()));
+  app.use(sendErrors(options.errors, options.logger));
+  return app;
+}
+
+/** Request id and trace id: the gateway's, or new ones; echoed as `X-Request-Id`. */
+export const inContext: RequestHandler = (request, response, next) => {
+  const sent = request.get('x-request-id');
+  const requestId = sent && /^[\w-]{8,64}$/.test(sent) ? sent : randomUUID();
+  const budget = Number(request.get('x-deadline-ms'));
+  response.set('X-Request-Id', requestId);
+  runInContext(
+    {
+      requestId,
+      traceId: traceIdOf(request.get('traceparent')),
+      ...(budget > 0 && { deadline: Date.now() + Math.min(budget, 60_000) }),
+    },
+    next,
+  );
+};
+
+export function accessLog(logger: Logger, metrics: Metrics): RequestHandler {
+  const duration = metrics.histogram('http_server_duration_seconds', 'HTTP requests served', [
+    'method',
+    'route',
+    'code',
+  ]);
+  return (request, response, next) => {
+    const started = process.hrtime.bigint();
+    response.once('finish', () => {
+      const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+      const route = (request.route as { path?: string } | undefined)?.path ?? 'unmatched';
+      duration.observe({ method: request.method, route, code: String(response.statusCode) }, seconds);
+      logger.info('request served', {
+        method: request.method,
+        path: request.path,
+        status: response.statusCode,
+        ms: Math.round(seconds * 1e4) / 10,
+        user_id: currentContext()?.user?.id,
+      });
+    });
+    next();
+  };
+}
+
+function verifyCaller({ tokens, errors, allow = ['gateway'] }: HttpServerOptions): RequestHandler {
+  return async (request, _response, next) => {
+    const token = request.get(internalTokenHeader);
+    if (!token) throw errors.unauthenticated();
+    const caller = await tokens.verify(token).catch((cause: unknown) => {
+      throw errors.unauthenticated({ cause });
+    });
+    if (!allow.includes(caller.service)) throw errors.permissionDenied({ meta: { caller: caller.service } });
+    const context = currentContext();
+    if (context) Object.assign(context, { caller: caller.service, user: caller.user });
+    next();
+  };
+}
+
+/** Reads the body of a route that has one, as bytes or as JSON. */
+function bodyOf({ spec }: Route, options: HttpServerOptions): RequestHandler[] {
+  const limit = options.bodyLimitBytes ?? defaultBodyLimit;
+  if (spec.rawBody) return [express.raw({ type: () => true, limit, inflate: false })];
+  if (!spec.body) return [];
+  const requireJson: RequestHandler = (request, _response, next) => {
+    const hasBody =
+      Number(request.get('content-length') ?? 0) > 0 || request.get('transfer-encoding') !== undefined;
+    next(hasBody && !request.is('application/json') ? options.errors.unsupportedMediaType() : undefined);
+  };
+  return [requireJson, express.json({ limit, inflate: false, strict: true })];
+}
+
+function answer(route: Route, errors: CommonErrors): RequestHandler {
+  const { spec } = route;
+  return async (request, response) => {
+    const user = authorize(spec.access, currentContext()?.user, errors);
+    const input: RouteInput<unknown, unknown, unknown, Access> = {
+      params: spec.params && validate(spec.params, request.params, errors),
+      query: spec.query && validate(spec.query, request.query, errors),
+      body: spec.body && validate(spec.body, request.body ?? {}, errors),
+      user: user as never,
+      idempotencyKey: readIdempotencyKey(request, spec.idempotencyKey === 'required', errors),
+      rawBody: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+      header: (name) => request.get(name),
+    };
+    const data = await route.handle(input);
+    response.status(spec.status ?? 200);
+    if (spec.plain) response.type('text/plain').send(data);
+    else sendData(response, data);
+  };
+}
+
+function authorize(access: Access, user: User | undefined, errors: CommonErrors): User | undefined {
+  if (access === 'public' || access === 'signature') return user;
+  if (!user) throw errors.unauthenticated();
+  if (typeof access === 'object' && !hasPermission(user, access.permission)) {
+    throw errors.permissionDenied({ meta: { permission: access.permission } });
+  }
+  return user;
+}
+
+/** `order.*` covers `order.refund`; `*` covers everything. */
+export const hasPermission = (user: User, permission: string): boolean =>
+  user.permissions.some(
+    (held) => held === '*' || held === permission || held === `${permission.split('.')[0]}.*`,
+  );
+
+/** Checks at the door; every wrong field is named at once. */
+export function validate<S extends z.ZodType>(schema: S, value: unknown, errors: CommonErrors): z.output<S> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const fields: FieldProblem[] = parsed.error.issues.map((issue) => ({
+    field: issue.path.map(String).join('.'),
+    message: issue.message,
+  }));
+  throw errors.invalidArgument({ fields });
+}
+
+/** A structured-field string (RFC 8941, quoted) or the bare value. */
+export function readIdempotencyKey(
+  request: Request,
+  required: boolean,
+  errors: CommonErrors,
+): string | undefined {
+  const sent = request.get('idempotency-key');
+  if (sent === undefined && !required) return undefined;
+  const key = sent?.replace(/^"(.*)"$/, '$1') ?? '';
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
+    throw errors.invalidArgument({
+      fields: [{ field: 'Idempotency-Key', message: 'expected 1 to 255 visible ASCII characters' }],
+    });
+  }
+  return key;
+}
+
+export const sendData = (response: Response, data: unknown): void => {
+  response.json({
+    code: 0,
+    message: 'success',
+    data: data ?? null,
+    trace_id: currentContext()?.traceId ?? '',
+  });
+};
+
+/** The only place that answers with an error: the envelope for expected ones, a fixed text and a log line for the rest. */
+export function sendErrors(errors: CommonErrors, logger: Logger): ErrorRequestHandler {
+  return (error: unknown, _request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) return next(error);
+    const known = fromExpress(error, errors);
+    if (known.httpStatus >= 500)
+      logger.error('request failed', { reason: known.reason, error: known.cause ?? known });
+    if (known.retryAfterSeconds !== undefined) response.set('Retry-After', String(known.retryAfterSeconds));
+    response.status(known.httpStatus).json(errorBody(known));
+  };
+}
+
+export const errorBody = (error: AppError) => ({
+  code: error.code,
+  message: error.message,
+  data: null,
+  trace_id: currentContext()?.traceId ?? '',
+  ...(error.fields && { errors: error.fields }),
+});
+
+/** Body parsers and the router throw http-errors; their status is right, their text is not ours. */
+function fromExpress(error: unknown, errors: CommonErrors): AppError {
+  if (isAppError(error)) return error;
+  const status = (error as { status?: unknown } | null)?.status;
+  if (status === 400)
+    return errors.invalidArgument({ cause: error, fields: [{ field: '', message: 'malformed request' }] });
+  if (status === 413) return errors.bodyTooLarge({ cause: error });
+  if (status === 415) return errors.unsupportedMediaType({ cause: error });
+  return asAppError(error, errors);
+}

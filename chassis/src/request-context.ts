@@ -1,0 +1,40 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomBytes } from 'node:crypto';
+
+/** Who a request acts for, as verified by the gateway. */
+export interface User {
+  id: string;
+  username: string;
+  roles: string[];
+  permissions: string[];
+}
+
+/** What travels with one request through a process, and on to the services it calls. */
+export interface RequestContext {
+  requestId: string;
+  traceId: string;
+  /** The calling service, from its verified internal token. */
+  caller?: string;
+  user?: User;
+  /** Milliseconds since the epoch after which nobody waits for the answer. */
+  deadline?: number;
+}
+
+const storage = new AsyncLocalStorage<RequestContext>();
+
+export const currentContext = (): RequestContext | undefined => storage.getStore();
+
+export const runInContext = <T>(context: RequestContext, work: () => T): T => storage.run(context, work);
+
+const traceparentForm = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** The trace id of a valid W3C `traceparent`, else a new one: a bad header restarts the trace, it is never an error. */
+export function traceIdOf(traceparent: string | undefined): string {
+  return traceparentForm.exec(traceparent ?? '')?.[1] ?? randomBytes(16).toString('hex');
+}
+
+/** Milliseconds a call may still take: its own limit, or what is left of the request less the 20 ms the way back costs. */
+export function remainingMs(limitMs: number): number {
+  const deadline = currentContext()?.deadline;
+  return deadline === undefined ? limitMs : Math.min(limitMs, deadline - Date.now() - 20);
+}

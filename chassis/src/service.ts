@@ -1,0 +1,86 @@
+import { ConfigError } from './config';
+import { createLifecycle, type Component } from './lifecycle';
+import { createLogger, type Logger, type LogLevel } from './logger';
+import { createManagementServer } from './management-server';
+import { createMetrics, type Metrics } from './metrics';
+
+/** What a composition root is given besides its configuration. */
+export interface Runtime {
+  logger: Logger;
+  metrics: Metrics;
+}
+
+/** A wired service that has not started anything yet. */
+export interface App {
+  components: Component[];
+  openApi?: () => unknown;
+}
+
+interface ProcessConfig {
+  host: string;
+  managementPort: number;
+  logLevel: LogLevel;
+  drainDelayMs: number;
+}
+
+/**
+ * Runs a service until SIGTERM or SIGINT. A bad configuration or a failed start ends the process with 1 and says why;
+ * so does an uncaught exception, after draining.
+ */
+export async function runService<C extends ProcessConfig>(options: {
+  name: string;
+  config: () => C;
+  createApp: (config: C, runtime: Runtime) => App;
+}): Promise<void> {
+  const config = readConfig(options.config);
+  const logger = createLogger({ service: options.name, level: config.logLevel });
+  const metrics = createMetrics({ service: options.name, collectDefaults: true });
+  const app = options.createApp(config, { logger, metrics });
+  const lifecycle = createLifecycle({
+    logger,
+    components: app.components,
+    drainDelayMs: config.drainDelayMs,
+  });
+  const management = createManagementServer({
+    host: config.host,
+    port: config.managementPort,
+    metrics,
+    isReady: lifecycle.isReady,
+    ...(app.openApi && { openApi: app.openApi }),
+  });
+
+  let ending = false;
+  const end = async (exitCode: number): Promise<void> => {
+    if (ending) return;
+    ending = true;
+    await lifecycle.stop();
+    await management.stop();
+    process.exit(exitCode);
+  };
+  const fail = (what: string) => (error: unknown) => {
+    logger.fatal(what, { error });
+    void end(1);
+  };
+  process.on('uncaughtException', fail('uncaught exception'));
+  process.on('unhandledRejection', fail('unhandled rejection'));
+  process.once('SIGTERM', () => void end(0));
+  process.once('SIGINT', () => void end(0));
+
+  try {
+    await management.start();
+    await lifecycle.start();
+    logger.info('ready', { managementPort: management.port() });
+  } catch (error) {
+    fail('start failed')(error);
+  }
+}
+
+function readConfig<C>(read: () => C): C {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}

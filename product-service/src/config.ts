@@ -1,0 +1,15 @@
+import { integer, kafkaConfig, loadConfig, mysqlConfig, processConfig, redisConfig } from '@onrush/chassis/config';
+import { z } from 'zod';
+
+const schema = z.object({
+  ...processConfig,
+  ...mysqlConfig,
+  ...redisConfig,
+  ...kafkaConfig,
+  /** How long a product's page may be answered from Redis. */
+  productCacheSeconds: integer(1, 3600).default(30),
+});
+
+export type Config = z.output<typeof schema>;
+
+export const readConfig = (): Config => loadConfig({ service: 'product-service', schema });

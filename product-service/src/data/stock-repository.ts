@@ -1,0 +1,91 @@
+import type { EntityManager } from 'typeorm';
+import { insertRows } from '@onrush/chassis/mysql';
+import type { ReservationStatus, StockLine } from '../domain/stock';
+
+interface Affected {
+  affectedRows: number;
+}
+interface ReservationRow {
+  product_id: string;
+  quantity: number;
+  status: ReservationStatus;
+}
+
+export interface Reservation extends StockLine {
+  status: ReservationStatus;
+}
+
+/** Every counter moves by a guarded UPDATE; a guard that fails is reported, never worked around. */
+export const stockRepository = {
+  /** The lines of one order, locked until the transaction ends. */
+  async lockReservation(tx: EntityManager, orderId: string): Promise<Reservation[]> {
+    const rows = await tx.query<ReservationRow[]>(
+      'SELECT product_id, quantity, status FROM stock_reservations WHERE order_id = ? ORDER BY product_id FOR UPDATE',
+      [orderId],
+    );
+    return rows.map((row) => ({ productId: row.product_id, quantity: row.quantity, status: row.status }));
+  },
+
+  async insertReservation(tx: EntityManager, orderId: string, lines: StockLine[]): Promise<void> {
+    const now = new Date();
+    const rows = lines.map(({ productId, quantity }) => [orderId, productId, quantity, 'RESERVED', now, now]);
+    const columns = ['order_id', 'product_id', 'quantity', 'status', 'created_at', 'updated_at'];
+    await insertRows(tx, 'stock_reservations', columns, rows);
+  },
+
+  async markReservation(tx: EntityManager, orderId: string, status: ReservationStatus): Promise<void> {
+    await tx.query('UPDATE stock_reservations SET status = ?, updated_at = ? WHERE order_id = ?', [status, new Date(), orderId]);
+  },
+
+  /** Free → reserved; false when the product is not on sale or has too few. */
+  reserve: (tx: EntityManager, { productId, quantity }: StockLine): Promise<boolean> =>
+    changedOne(
+      tx,
+      `UPDATE products SET stock = stock - ?, reserved = reserved + ? WHERE id = ? AND stock >= ? AND status = 'ON_SALE'`,
+      [quantity, quantity, productId, quantity],
+    ),
+
+  /** Reserved → sold. */
+  confirm: (tx: EntityManager, { productId, quantity }: StockLine): Promise<boolean> =>
+    changedOne(tx, 'UPDATE products SET reserved = reserved - ?, sold = sold + ? WHERE id = ? AND reserved >= ?', [
+      quantity,
+      quantity,
+      productId,
+      quantity,
+    ]),
+
+  /** Reserved → free. */
+  release: (tx: EntityManager, { productId, quantity }: StockLine): Promise<boolean> =>
+    changedOne(tx, 'UPDATE products SET reserved = reserved - ?, stock = stock + ? WHERE id = ? AND reserved >= ?', [
+      quantity,
+      quantity,
+      productId,
+      quantity,
+    ]),
+
+  /** What comes in or goes out; false when fewer than that many are free. */
+  adjust: (tx: EntityManager, productId: string, delta: number): Promise<boolean> =>
+    changedOne(tx, 'UPDATE products SET stock = stock + ?, version = version + 1 WHERE id = ? AND stock + ? >= 0', [
+      delta,
+      productId,
+      delta,
+    ]),
+
+  async record(tx: EntityManager, entry: StockLedgerEntry): Promise<void> {
+    const columns = ['product_id', 'delta', 'reason', 'reference', 'created_at'];
+    await insertRows(tx, 'stock_ledger', columns, [[entry.productId, entry.delta, entry.reason, entry.reference, new Date()]]);
+  },
+};
+
+/** A change of the free stock, and why: `created`, `reserved`, `released` or an operator's own words. */
+export interface StockLedgerEntry {
+  productId: string;
+  delta: number;
+  reason: string;
+  reference: string;
+}
+
+async function changedOne(tx: EntityManager, sql: string, parameters: unknown[]): Promise<boolean> {
+  const result = await tx.query<Affected>(sql, parameters);
+  return result.affectedRows === 1;
+}

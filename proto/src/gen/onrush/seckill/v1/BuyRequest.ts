@@ -1,0 +1,21 @@
+// Original file: onrush/seckill/v1/seckill.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface BuyRequest {
+  'callId'?: (number | string | Long);
+  'activityId'?: (number | string | Long);
+  'userId'?: (number | string | Long);
+  'quantity'?: (number);
+  'idempotencyKey'?: (string);
+  'purchaseToken'?: (string);
+}
+
+export interface BuyRequest__Output {
+  'callId': (string);
+  'activityId': (string);
+  'userId': (string);
+  'quantity': (number);
+  'idempotencyKey': (string);
+  'purchaseToken': (string);
+}
