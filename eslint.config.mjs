@@ -3,7 +3,9 @@ import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescrip
 import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
-const services = ['user', 'auth', 'product', 'seckill', 'order', 'payment', 'notify'].map((name) => `${name}-service`);
+const services = ['user', 'auth', 'product', 'seckill', 'order', 'payment', 'notify'].map(
+  (name) => `${name}-service`,
+);
 const ourPackages = [...services, 'gateway', 'e2e', 'bench'].map((name) => `@onrush/${name}`);
 
 /** What a layer must not import; imports point forward only: main → app → handlers → use-cases → domain. */
@@ -14,25 +16,45 @@ const layer = (folder, forbidden) => ({
       'error',
       {
         patterns: [
-          { group: forbidden, message: `${folder} must not import this layer (architecture: imports point forward only)` },
-          { group: [...ourPackages, ...ourPackages.map((name) => `${name}/*`)], message: 'services never import each other' },
+          {
+            group: forbidden,
+            message: `${folder} must not import this layer (architecture: imports point forward only)`,
+          },
+          {
+            group: [...ourPackages, ...ourPackages.map((name) => `${name}/*`)],
+            message: 'services never import each other',
+          },
         ],
       },
     ],
   },
 });
 
-const above = { handlers: '**/handlers/**', useCases: '**/use-cases/**', data: '**/data/**', clients: '**/clients/**', app: '**/app', main: '**/main' };
+const above = {
+  handlers: '**/handlers/**',
+  useCases: '**/use-cases/**',
+  data: '**/data/**',
+  clients: '**/clients/**',
+  app: '**/app',
+  main: '**/main',
+};
 
 export default defineConfig(
   { ignores: ['**/dist/**', '**/node_modules/**', '**/coverage/**', '.local/**', 'proto/src/gen/**'] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
-    languageOptions: { parserOptions: { project: './tsconfig.tests.json', tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { project: './tsconfig.tests.json', tsconfigRootDir: import.meta.dirname },
+    },
     plugins: { 'import-x': importX },
     settings: {
-      'import-x/resolver-next': [createTypeScriptImportResolver({ project: './tsconfig.tests.json', conditionNames: ['onrush-src', 'types', 'node', 'require', 'default'] })],
+      'import-x/resolver-next': [
+        createTypeScriptImportResolver({
+          project: './tsconfig.tests.json',
+          conditionNames: ['onrush-src', 'types', 'node', 'require', 'default'],
+        }),
+      ],
     },
     rules: {
       'import-x/no-cycle': ['error', { ignoreExternal: true }],
@@ -52,31 +74,71 @@ export default defineConfig(
   {
     files: ['chassis/src/**/*.ts'],
     rules: {
-      'no-restricted-imports': ['error', { patterns: [{ group: ['@onrush/*'], message: 'the chassis imports nothing of ours' }] }],
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['@onrush/*'], message: 'the chassis imports nothing of ours' }] },
+      ],
     },
   },
   {
     files: services.map((service) => `${service}/src/*.ts`),
     rules: {
-      'no-restricted-imports': ['error', { patterns: [{ group: [...ourPackages, ...ourPackages.map((name) => `${name}/*`)], message: 'services never import each other' }] }],
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: [...ourPackages, ...ourPackages.map((name) => `${name}/*`)],
+              message: 'services never import each other',
+            },
+          ],
+        },
+      ],
     },
   },
   layer('handlers', [above.app, above.main]),
   layer('use-cases', [above.handlers, above.app, above.main]),
   layer('data', [above.handlers, above.useCases, above.clients, above.app, above.main]),
   layer('clients', [above.handlers, above.useCases, above.data, above.app, above.main]),
-  layer('domain', [above.handlers, above.useCases, above.data, above.clients, above.app, above.main, 'typeorm', 'ioredis', 'kafkajs', 'express', '@grpc/*']),
+  layer('domain', [
+    above.handlers,
+    above.useCases,
+    above.data,
+    above.clients,
+    above.app,
+    above.main,
+    'typeorm',
+    'ioredis',
+    'kafkajs',
+    'express',
+    '@grpc/*',
+  ]),
   {
     // Commands talk to a person on the terminal; services talk to their log.
-    files: ['e2e/**/*.ts', 'bench/**/*.ts', '*/src/migrate.ts', '*/src/bootstrap-*.ts', 'chassis/src/mysql.ts'],
+    files: [
+      'e2e/**/*.ts',
+      'bench/**/*.ts',
+      '*/src/migrate.ts',
+      '*/src/bootstrap-*.ts',
+      'chassis/src/mysql.ts',
+    ],
     rules: { 'no-console': 'off' },
   },
   {
     files: ['**/test/**/*.ts'],
-    rules: { 'max-lines-per-function': 'off', '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off' },
+    rules: {
+      'max-lines-per-function': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+    },
   },
   {
     files: ['**/*.mjs', '**/*.cjs'],
-    rules: { 'max-lines': ['error', { max: 300 }], 'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }], eqeqeq: 'error', 'no-unused-vars': ['error', { argsIgnorePattern: '^_' }] },
+    rules: {
+      'max-lines': ['error', { max: 300 }],
+      'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
+      eqeqeq: 'error',
+      'no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+    },
   },
 );

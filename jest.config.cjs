@@ -1,7 +1,7 @@
 const typescript = [
   '@swc/jest',
   {
-    jsc: { parser: { syntax: 'typescript' }, target: 'es2023', keepClassNames: true },
+    jsc: { parser: { syntax: 'typescript' }, target: 'es2024', keepClassNames: true },
     module: { type: 'commonjs' },
     sourceMaps: 'inline',
   },
