@@ -1,5 +1,5 @@
 import type { Discovery } from './discovery';
-import { serviceDigits, type Catalogue, type CommonErrors } from './errors';
+import { type CommonErrors, type serviceDigits } from './errors';
 import { createGrpcServer, type ServedService } from './grpc-server';
 import type { Route } from './http-routes';
 import { createHttpServer } from './http-server';
@@ -19,7 +19,7 @@ export interface EdgeOptions {
     serviceVersion: string;
     canary: boolean;
   };
-  errors: Catalogue<string> & CommonErrors;
+  errors: CommonErrors;
   routes: Route[];
   grpc: ServedService[];
   tokens: InternalTokens;

@@ -21,7 +21,7 @@ import type { Component } from './lifecycle';
 import type { Metrics } from './metrics';
 import { currentContext, remainingMs } from './request-context';
 
-type Input<M> = M extends MethodDefinition<infer I, infer _R> ? I : never;
+type Input<M> = M extends MethodDefinition<infer I, infer _R, infer _Q, infer _O> ? I : never;
 type Output<M> = M extends MethodDefinition<infer _I, infer _R, infer _Q, infer O> ? O : never;
 
 export interface CallOptions {

@@ -12,7 +12,7 @@ import { runInContext, traceIdOf, type RequestContext } from './request-context'
 
 type AnyMethod = MethodDefinition<object, object, object, object>;
 type Request<M> = M extends MethodDefinition<infer _I, infer _R, infer Output, infer _O> ? Output : never;
-type Response<M> = M extends MethodDefinition<infer _I, infer R> ? R : never;
+type Response<M> = M extends MethodDefinition<infer _I, infer R, infer _Q, infer _O> ? R : never;
 
 /** What a method is served by: unary methods return a promise, streaming methods own their stream. */
 export type UnaryHandler<M> = (request: Request<M>, caller: VerifiedCaller) => Promise<Response<M>>;

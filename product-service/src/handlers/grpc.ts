@@ -9,25 +9,24 @@ export function grpcHandlers(deps: { db: DataSource; products: ProductRepository
   return serve(productService, {
     GetProducts: {
       allow: ['order-service', 'seckill-service'],
-      unary: async ({ product_ids }) => ({ products: await deps.products.findMany(product_ids.slice(0, 100)) }),
+      unary: async ({ productIds }) => ({ products: await deps.products.findMany(productIds.slice(0, 100)) }),
     },
     ReserveStock: {
       allow: ['order-service', 'seckill-service'],
-      unary: async ({ order_id, lines }) => {
-        const wanted = lines.map(({ product_id, quantity }) => ({ productId: product_id, quantity }));
-        if (order_id === '0' || wanted.length === 0 || wanted.some((line) => line.quantity <= 0)) {
-          throw errors.invalidArgument({ meta: { order_id, lines } });
+      unary: async ({ orderId, lines }) => {
+                if (orderId === '0' || lines.length === 0 || lines.some((line) => line.quantity <= 0)) {
+          throw errors.invalidArgument({ meta: { orderId, lines } });
         }
-        return { changed: await reserveStock(deps, order_id, wanted) };
+        return { changed: await reserveStock(deps, orderId, lines) };
       },
     },
     ConfirmStock: {
       allow: ['order-service'],
-      unary: async ({ order_id }) => ({ changed: await confirmStock(deps, order_id) }),
+      unary: async ({ orderId }) => ({ changed: await confirmStock(deps, orderId) }),
     },
     ReleaseStock: {
       allow: ['order-service', 'seckill-service'],
-      unary: async ({ order_id }) => ({ changed: await releaseStock(deps, order_id) }),
+      unary: async ({ orderId }) => ({ changed: await releaseStock(deps, orderId) }),
     },
   });
 }

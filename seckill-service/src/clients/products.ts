@@ -1,0 +1,35 @@
+import { isAppError } from '@onrush/chassis/errors';
+import type { GrpcClient } from '@onrush/chassis/grpc-client';
+import type { productService } from '@onrush/proto';
+import type { Activity } from '../domain/activity';
+import { errors } from '../errors';
+
+export interface Products {
+  find(productId: string): Promise<{ name: string; price: number; onSale: boolean } | undefined>;
+  /** Takes the activity's units out of the free stock; the same activity again changes nothing. */
+  reserveForActivity(activity: Pick<Activity, 'id' | 'productId' | 'total'>): Promise<void>;
+}
+
+export function createProducts(client: GrpcClient<typeof productService>): Products {
+  return {
+    async find(productId) {
+      const { products } = await client.call(
+        'GetProducts',
+        { productIds: [productId] },
+        { idempotent: true },
+      );
+      const product = products[0];
+      return (
+        product && { name: product.name, price: Number(product.price), onSale: product.status === 'ON_SALE' }
+      );
+    },
+    async reserveForActivity({ id, productId, total }) {
+      const request = { orderId: id, lines: [{ productId, quantity: total }] };
+      await client.call('ReserveStock', request, { idempotent: true }).catch((error: unknown) => {
+        if (isAppError(error) && error.status === 'FAILED_PRECONDITION')
+          throw errors.productNotForSale({ cause: error, meta: { productId, total } });
+        throw error;
+      });
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import {
+  integer,
+  kafkaConfig,
+  loadConfig,
+  mysqlConfig,
+  processConfig,
+  redisConfig,
+} from '@onrush/chassis/config';
+import { z } from 'zod';
+
+const schema = z.object({
+  ...processConfig,
+  ...mysqlConfig,
+  ...redisConfig,
+  ...kafkaConfig,
+  /** The most purchases that one run of the Lua script decides. */
+  buyBatchSize: integer(1, 1000).default(500),
+  /** The most purchases that may wait for their turn in this process; more are told to come back. */
+  buyQueueLimit: integer(100, 1_000_000).default(50_000),
+  /** Stream entries per turn of the relay; one entry holds the purchases of one batch. */
+  relayBatchSize: integer(1, 1000).default(50),
+  /** After this long without acknowledgement, the entries of a dead instance are taken over. */
+  relayClaimIdleMs: integer(100, 600_000).default(5_000),
+});
+
+export type Config = z.output<typeof schema>;
+export const configShape = schema.shape;
+
+export const readConfig = (): Config => loadConfig({ service: 'seckill-service', schema });

@@ -1,0 +1,54 @@
+import { IsNull, Not, type DataSource } from 'typeorm';
+import type { Activity, ActivityPlan } from '../domain/activity';
+import { ActivityTable } from './activity-table';
+
+export interface ActivityRepository {
+  insert(activity: Activity): Promise<void>;
+  find(id: string): Promise<Activity | null>;
+  list(page: number, pageSize: number): Promise<{ items: Activity[]; total: number }>;
+  /** False when it is warmed up already, or when its version is not the one read. */
+  changePlan(id: string, version: number, plan: Partial<ActivityPlan & { price: number }>): Promise<boolean>;
+  /** The next epoch of the live sale. */
+  startEpoch(id: string): Promise<Activity>;
+  /** The activities whose purchases may still wait in Redis. */
+  findUndrained(): Promise<Activity[]>;
+  markDrained(id: string): Promise<void>;
+}
+
+export function createActivityRepository(db: DataSource): ActivityRepository {
+  const table = db.getRepository(ActivityTable);
+  return {
+    async insert(activity) {
+      await table.createQueryBuilder().insert().values(activity).updateEntity(false).execute();
+    },
+    find: (id) => table.findOneBy({ id }),
+    async list(page, pageSize) {
+      const [items, total] = await table.findAndCount({
+        order: { id: 'DESC' },
+        skip: (page - 1) * pageSize,
+        take: pageSize,
+      });
+      return { items, total };
+    },
+    async changePlan(id, version, plan) {
+      const result = await table
+        .createQueryBuilder()
+        .update()
+        .set({ ...plan, version: version + 1, updatedAt: new Date() })
+        .where('id = :id AND version = :version AND warmed_at IS NULL', { id, version })
+        .execute();
+      return result.affected === 1;
+    },
+    async startEpoch(id) {
+      await db.query(
+        'UPDATE activities SET epoch = epoch + 1, warmed_at = COALESCE(warmed_at, ?), drained_at = NULL WHERE id = ?',
+        [new Date(), id],
+      );
+      return table.findOneByOrFail({ id });
+    },
+    findUndrained: () => table.findBy({ warmedAt: Not(IsNull()), drainedAt: IsNull() }),
+    async markDrained(id) {
+      await table.update({ id }, { drainedAt: new Date() });
+    },
+  };
+}

@@ -1,0 +1,94 @@
+-- Decides a batch of purchases of one activity, and hands the accepted ones over, in one atomic step.
+--
+-- KEYS: 1 state (hash)   status OPEN|PAUSED, stock, limit, starts_at and ends_at (ms), epoch
+--       2 buyers (hash)  user id → records "reservation:order_no:quantity:key:L|R", comma-separated; L holds units, R gave them back
+--       3 stream         one entry a batch: epoch, then reservation id → "user:order_no:quantity"
+-- ARGV: five a purchase: user id, quantity, idempotency key (base64url, may be empty), reservation id, order number
+-- Returns one value a purchase, in order:
+--   0 accepted with the given numbers; "reservation:order_no" accepted before under this key;
+--   -1 not warmed up, -2 not started, -3 paused, -4 ended, -5 sold out, -6 over the limit, -7 key used for another quantity
+local KEPT_RECORDS = 16
+local KEEP_AFTER_END_SECONDS = 7 * 86400
+
+local size = #ARGV / 5
+local replies = {}
+local state = redis.call('HMGET', KEYS[1], 'status', 'stock', 'limit', 'starts_at', 'ends_at', 'epoch')
+if not state[1] then
+  for i = 1, size do replies[i] = -1 end
+  return replies
+end
+
+local stock, limit, ends_at = tonumber(state[2]), tonumber(state[3]), tonumber(state[5])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local closed = nil
+if now < tonumber(state[4]) then closed = -2 elseif now >= ends_at then closed = -4 elseif state[1] ~= 'OPEN' then closed = -3 end
+
+local users = {}
+for i = 1, size do users[i] = ARGV[i * 5 - 4] end
+local known = redis.call('HMGET', KEYS[2], unpack(users))
+local records = {}
+for i = 1, size do records[users[i]] = known[i] or nil end
+
+-- What the user holds, and the answer that this key got before.
+local function read(user, key)
+  local held, count, before, before_quantity = 0, 0, nil, nil
+  for reservation, order_no, quantity, record_key, mark in string.gmatch(records[user], '(%d+):(%d+):(%d+):([^:]*):(%u)') do
+    count = count + 1
+    if mark == 'L' then held = held + tonumber(quantity) end
+    if key ~= '' and record_key == key then before, before_quantity = reservation .. ':' .. order_no, tonumber(quantity) end
+  end
+  return held, count, before, before_quantity
+end
+
+-- The oldest record that holds nothing makes room, so that buying and cancelling for ever stays cheap.
+local function without_oldest_released(text)
+  local removed = false
+  local kept = {}
+  for record in string.gmatch(text, '[^,]+') do
+    if not removed and string.sub(record, -1) == 'R' then removed = true else kept[#kept + 1] = record end
+  end
+  return table.concat(kept, ',')
+end
+
+local taken, entry, changed = 0, { 'epoch', state[6] }, {}
+for i = 1, size do
+  local base = i * 5
+  local user, quantity, key = ARGV[base - 4], tonumber(ARGV[base - 3]), ARGV[base - 2]
+  local reservation, order_no = ARGV[base - 1], ARGV[base]
+  local held, count, before, before_quantity = 0, 0, nil, nil
+  if records[user] then held, count, before, before_quantity = read(user, key) end
+
+  if before then
+    if before_quantity == quantity then replies[i] = before else replies[i] = -7 end
+  elseif closed then
+    replies[i] = closed
+  elseif held + quantity > limit then
+    replies[i] = -6
+  elseif quantity > stock then
+    replies[i] = -5
+  else
+    local record = reservation .. ':' .. order_no .. ':' .. quantity .. ':' .. key .. ':L'
+    if count >= KEPT_RECORDS then records[user] = without_oldest_released(records[user]) end
+    records[user] = (records[user] and records[user] ~= '') and (records[user] .. ',' .. record) or record
+    changed[user] = true
+    stock = stock - quantity
+    taken = taken + quantity
+    entry[#entry + 1] = reservation
+    entry[#entry + 1] = user .. ':' .. order_no .. ':' .. quantity
+    replies[i] = 0
+  end
+end
+
+if taken > 0 then
+  local fields = {}
+  for user in pairs(changed) do
+    fields[#fields + 1] = user
+    fields[#fields + 1] = records[user]
+  end
+  redis.call('HINCRBY', KEYS[1], 'stock', -taken)
+  redis.call('HSET', KEYS[2], unpack(fields))
+  redis.call('XADD', KEYS[3], '*', unpack(entry))
+  redis.call('EXPIREAT', KEYS[2], math.floor(ends_at / 1000) + KEEP_AFTER_END_SECONDS)
+end
+return replies

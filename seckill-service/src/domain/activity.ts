@@ -1,0 +1,69 @@
+export type ActivityStatus = 'NOT_STARTED' | 'OPEN' | 'PAUSED' | 'SOLD_OUT' | 'ENDED';
+
+export interface Activity {
+  id: string;
+  title: string;
+  productId: string;
+  productName: string;
+  /** In fen. */
+  price: number;
+  /** Units for sale; `sold` counts those that the ledger holds and has not given back. */
+  total: number;
+  sold: number;
+  perUserLimit: number;
+  startsAt: Date;
+  endsAt: Date;
+  paymentTimeoutSeconds: number;
+  /** Counts how often the live sale was built in Redis; entries of another epoch are stale. */
+  epoch: number;
+  warmedAt: Date | null;
+  /** Set when the sale is over and every accepted purchase has left Redis. */
+  drainedAt: Date | null;
+  version: number;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export type ActivityPlan = Pick<
+  Activity,
+  'title' | 'productId' | 'total' | 'perUserLimit' | 'startsAt' | 'endsAt' | 'paymentTimeoutSeconds'
+>;
+
+/** What Redis holds of a warmed activity. */
+export interface LiveSale {
+  status: 'OPEN' | 'PAUSED';
+  remaining: number;
+  epoch: number;
+}
+
+export function planActivity(
+  id: string,
+  plan: ActivityPlan,
+  { product, now }: { product: { name: string; price: number }; now: Date },
+): Activity {
+  return {
+    ...plan,
+    id,
+    productName: product.name,
+    price: product.price,
+    sold: 0,
+    epoch: 0,
+    warmedAt: null,
+    drainedAt: null,
+    version: 1,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+/** What a buyer is told; an activity that is not warmed up has not started, whatever the clock says. */
+export function statusOf(
+  activity: Pick<Activity, 'startsAt' | 'endsAt'>,
+  live: LiveSale | undefined,
+  now: Date,
+): ActivityStatus {
+  if (now >= activity.endsAt) return 'ENDED';
+  if (!live || now < activity.startsAt) return 'NOT_STARTED';
+  if (live.status === 'PAUSED') return 'PAUSED';
+  return live.remaining > 0 ? 'OPEN' : 'SOLD_OUT';
+}

@@ -1,0 +1,24 @@
+import { defineErrors } from '@onrush/chassis/errors';
+
+export const errors = defineErrors('seckill-service', {
+  activityNotFound: { http: 404, number: 1, message: 'no such activity' },
+  reservationNotFound: { http: 404, number: 2, message: 'no such reservation' },
+  notStarted: { http: 409, number: 1, message: 'the sale has not started' },
+  paused: { http: 409, number: 2, message: 'the sale is paused' },
+  ended: { http: 409, number: 3, message: 'the sale has ended' },
+  soldOut: { http: 409, number: 4, message: 'sold out' },
+  overLimit: { http: 409, number: 5, message: 'you have bought as many as one person may' },
+  alreadyWarmedUp: {
+    http: 409,
+    number: 6,
+    message: 'the activity is warmed up, so this cannot change any more',
+  },
+  productNotForSale: { http: 409, number: 7, message: 'the product is not there, or not on sale' },
+  versionChanged: { http: 409, number: 8, message: 'somebody else changed it, read it again' },
+  idempotencyKeyReused: {
+    http: 422,
+    number: 1,
+    message: 'this Idempotency-Key was used for another request',
+  },
+  purchaseTokensNotOffered: { http: 422, number: 2, message: 'purchase tokens are not offered yet' },
+});

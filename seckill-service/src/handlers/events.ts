@@ -1,0 +1,17 @@
+import { on, onEach, type EventHandler } from '@onrush/chassis/message-broker';
+import { orderCancelled, orderCreated } from '@onrush/proto';
+import { giveBack, type GiveBack } from '../use-cases/give-back';
+import { markOrdered } from '../use-cases/mark-ordered';
+
+export const eventHandlers = (deps: GiveBack): EventHandler[] => [
+  on(orderCreated, (events) =>
+    markOrdered(
+      deps,
+      events.flatMap(({ payload }) => payload.reservation_id ?? []),
+    ),
+  ),
+  onEach(orderCancelled, async ({ payload }) => {
+    if (payload.reservation_id !== null)
+      await giveBack(deps, payload.reservation_id, payload.reason ?? 'order-cancelled');
+  }),
+];

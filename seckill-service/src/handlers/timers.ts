@@ -1,0 +1,50 @@
+import type { Component } from '@onrush/chassis/lifecycle';
+import type { Logger } from '@onrush/chassis/logger';
+import type { ActivityRepository } from '../data/activity-repository';
+import type { LiveSales } from '../data/live-sale';
+
+export interface UndrainedSales extends Component {
+  /** Streams in which accepted purchases may still wait. */
+  streams(): string[];
+  refresh(): Promise<void>;
+}
+
+const refreshMs = 1_000;
+
+/** Keeps the list of sales that the relay looks after, and strikes off those that are over and empty. */
+export function createUndrainedSales(options: {
+  activities: ActivityRepository;
+  sales: LiveSales;
+  logger: Logger;
+}): UndrainedSales {
+  const { activities, sales, logger } = options;
+  let streams: string[] = [];
+  let timer: NodeJS.Timeout | undefined;
+
+  async function refresh(): Promise<void> {
+    const undrained = await activities.findUndrained();
+    streams = undrained.map((activity) => sales.streamOf(activity.id));
+    for (const activity of undrained) {
+      const isOver = activity.endsAt < new Date();
+      if (isOver && (await sales.waitingInStream(activity.id)) === 0)
+        await activities.markDrained(activity.id);
+    }
+  }
+
+  const refreshOrWarn = () =>
+    refresh().catch((error: unknown) => logger.warn('list of live sales not refreshed', { error }));
+
+  return {
+    name: 'undrained sales',
+    streams: () => streams,
+    refresh,
+    start: async () => {
+      await refresh();
+      timer = setInterval(() => void refreshOrWarn(), refreshMs);
+    },
+    stop: () => {
+      clearInterval(timer);
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,136 @@
+import type { AppError } from '@onrush/chassis/errors';
+import type { Logger } from '@onrush/chassis/logger';
+import type { Metrics } from '@onrush/chassis/metrics';
+import type { Snowflake } from '@onrush/chassis/snowflake';
+import type { LiveSales, NumberedPurchase } from '../data/live-sale';
+import type { Purchase, PurchaseAnswer, RefusalReason } from '../domain/purchase';
+import { errors } from '../errors';
+
+/** Accepted numbers, or the error that the buyer gets. */
+export type BuyOutcome = { reservationId: string; orderNo: string } | AppError;
+
+export interface BuyBatcher {
+  /** Calls `done` exactly once. A callback and no promise: this is the path of every buyer at the same second. */
+  submit(purchase: Purchase, done: (outcome: BuyOutcome) => void): void;
+  buy(purchase: Purchase): Promise<{ reservationId: string; orderNo: string }>;
+}
+
+interface Waiting {
+  purchase: NumberedPurchase;
+  done: (outcome: BuyOutcome) => void;
+}
+
+interface Queue {
+  waiting: Waiting[];
+  flushing: boolean;
+}
+
+export interface BuyBatcherOptions {
+  sales: LiveSales;
+  ids: Snowflake;
+  /** Called after purchases were handed over to the stream. */
+  onAccepted: () => void;
+  batchSize: number;
+  queueLimit: number;
+  logger: Logger;
+  metrics: Metrics;
+}
+
+/**
+ * Gathers what is waiting, and lets one run of the Lua script decide it: at most one run in flight per activity, so that the batches
+ * grow with the load, and one fsync of Redis pays for all of them.
+ */
+export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
+  const { sales, ids, batchSize, queueLimit, logger } = options;
+  const queues = new Map<string, Queue>();
+  let waitingInAll = 0;
+  const answers = options.metrics.counter('seckill_purchases_total', 'Purchases decided', ['result']);
+  const batches = options.metrics.counter('seckill_batches_total', 'Runs of the buy script');
+
+  function submit(purchase: Purchase, done: (outcome: BuyOutcome) => void): void {
+    if (waitingInAll >= queueLimit) {
+      answers.inc({ result: 'queue-full' });
+      return done(errors.unavailable({ retryAfterSeconds: 1, meta: { queue: waitingInAll } }));
+    }
+    const queue = queueOf(purchase.activityId);
+    queue.waiting.push({
+      purchase: { ...purchase, reservationId: ids.nextId(), orderNo: ids.nextId() },
+      done,
+    });
+    waitingInAll += 1;
+    if (!queue.flushing) {
+      queue.flushing = true;
+      setImmediate(() => void flush(purchase.activityId, queue));
+    }
+  }
+
+  function queueOf(activityId: string): Queue {
+    let queue = queues.get(activityId);
+    if (!queue) queues.set(activityId, (queue = { waiting: [], flushing: false }));
+    return queue;
+  }
+
+  async function flush(activityId: string, queue: Queue): Promise<void> {
+    while (queue.waiting.length > 0) {
+      const batch = queue.waiting.splice(0, batchSize);
+      await decide(activityId, batch);
+      waitingInAll -= batch.length;
+    }
+    queue.flushing = false;
+    // Another activity's number costs nobody anything tomorrow.
+    queues.delete(activityId);
+  }
+
+  async function decide(activityId: string, batch: Waiting[]): Promise<void> {
+    batches.inc();
+    let outcomes: PurchaseAnswer[];
+    try {
+      outcomes = await sales.buy(
+        activityId,
+        batch.map(({ purchase }) => purchase),
+      );
+    } catch (cause) {
+      // Whether Redis ran the script is unknown; the same Idempotency-Key again finds out without buying twice.
+      logger.error('purchases could not be decided', { activityId, purchases: batch.length, error: cause });
+      answers.inc({ result: 'unknown' }, batch.length);
+      for (const { done } of batch) done(errors.unavailable({ retryAfterSeconds: 1, cause }));
+      return;
+    }
+    let accepted = 0;
+    batch.forEach(({ done }, index) => {
+      const outcome = outcomes[index];
+      if (outcome?.accepted) accepted += 1;
+      else answers.inc({ result: outcome?.reason ?? 'unknown' });
+      done(toOutcome(outcome, activityId));
+    });
+    if (accepted > 0) {
+      answers.inc({ result: 'accepted' }, accepted);
+      options.onAccepted();
+    }
+  }
+
+  return {
+    submit,
+    buy: (purchase) =>
+      new Promise((resolve, reject) => {
+        submit(purchase, (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome)));
+      }),
+  };
+}
+
+function toOutcome(answer: PurchaseAnswer | undefined, activityId: string): BuyOutcome {
+  if (!answer) return errors.internal({ meta: { activityId, why: 'no answer for this purchase' } });
+  if (answer.accepted) return { reservationId: answer.reservationId, orderNo: answer.orderNo };
+  return refusals[answer.reason]({ meta: { activityId } });
+}
+
+const refusals: Record<RefusalReason, (facts: { meta: { activityId: string } }) => AppError> = {
+  // Nobody may learn from here whether an unpublished activity exists.
+  'not-warmed-up': errors.activityNotFound,
+  'not-started': errors.notStarted,
+  paused: errors.paused,
+  ended: errors.ended,
+  'sold-out': errors.soldOut,
+  'over-limit': errors.overLimit,
+  'idempotency-key-reused': errors.idempotencyKeyReused,
+};

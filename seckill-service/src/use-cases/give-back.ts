@@ -1,0 +1,44 @@
+import type { DataSource } from 'typeorm';
+import { newEvent } from '@onrush/chassis/message-broker';
+import { inTransaction } from '@onrush/chassis/mysql';
+import type { Outbox } from '@onrush/chassis/outbox';
+import { seckillReleased } from '@onrush/proto';
+import type { LiveSales } from '../data/live-sale';
+import { reservationLedger } from '../data/reservation-ledger';
+import type { Reservation } from '../domain/reservation';
+
+export interface GiveBack {
+  db: DataSource;
+  sales: LiveSales;
+  outbox: Outbox;
+}
+
+/**
+ * The order ended unpaid: its units and the buyer's right come back, once. The ledger decides first; Redis follows, also on a second
+ * delivery, because the first may have died in between, and its script gives back only what it still holds.
+ */
+export async function giveBack(
+  { db, sales, outbox }: GiveBack,
+  reservationId: string,
+  reason: string,
+): Promise<void> {
+  const released = await inTransaction(db, async (tx) => {
+    const reservation = await reservationLedger.release(tx, reservationId, reason);
+    if (reservation) await outbox.add(tx, [releasedEvent(reservation, reason)]);
+    return reservation;
+  });
+  if (released) outbox.wake();
+  const reservation = released ?? (await reservationLedger.find(db, reservationId));
+  if (reservation?.status === 'RELEASED') await sales.release(reservation, { restock: true });
+}
+
+const releasedEvent = (reservation: Reservation, reason: string) =>
+  newEvent(seckillReleased, reservation.id, {
+    reservation_id: reservation.id,
+    activity_id: reservation.activityId,
+    user_id: reservation.userId,
+    order_no: reservation.orderNo,
+    quantity: reservation.quantity,
+    reason,
+    at: reservation.updatedAt.toISOString(),
+  });

@@ -1,0 +1,46 @@
+import type { Snowflake } from '@onrush/chassis/snowflake';
+import type { Products } from '../clients/products';
+import type { ActivityRepository } from '../data/activity-repository';
+import { planActivity, type Activity, type ActivityPlan } from '../domain/activity';
+import { errors } from '../errors';
+
+export interface PlanActivity {
+  activities: ActivityRepository;
+  products: Products;
+  ids: Snowflake;
+}
+
+/** `price` is the sale's own price; without it the product's price holds. */
+export type WantedActivity = ActivityPlan & { price: number | null };
+
+export async function createActivity(
+  deps: PlanActivity,
+  { price, ...plan }: WantedActivity,
+): Promise<Activity> {
+  const product = await deps.products.find(plan.productId);
+  if (!product?.onSale) throw errors.productNotForSale({ meta: { productId: plan.productId } });
+  const activity = planActivity(deps.ids.nextId(), plan, {
+    product: { name: product.name, price: price ?? product.price },
+    now: new Date(),
+  });
+  await deps.activities.insert(activity);
+  return activity;
+}
+
+/** Only before the warm-up: after it, buyers rely on what they were told. */
+export async function changeActivity(
+  { activities }: Pick<PlanActivity, 'activities'>,
+  { id, version }: Pick<Activity, 'id' | 'version'>,
+  plan: Partial<Omit<ActivityPlan, 'productId'>> & { price?: number },
+): Promise<Activity> {
+  const before = await activities.find(id);
+  if (!before) throw errors.activityNotFound();
+  if (before.warmedAt) throw errors.alreadyWarmedUp();
+  const { startsAt, endsAt } = { ...before, ...plan };
+  if (endsAt <= startsAt)
+    throw errors.invalidArgument({ fields: [{ field: 'ends_at', message: 'must be after starts_at' }] });
+  if (!(await activities.changePlan(id, version, plan))) throw errors.versionChanged();
+  const after = await activities.find(id);
+  if (!after) throw errors.activityNotFound();
+  return after;
+}

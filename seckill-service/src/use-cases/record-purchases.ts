@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+import type { Logger } from '@onrush/chassis/logger';
+import { newEvent, type MessageBroker, type NewEvent } from '@onrush/chassis/message-broker';
+import { inTransaction } from '@onrush/chassis/mysql';
+import { seckillRejected, seckillReserved } from '@onrush/proto';
+import type { ActivityRepository } from '../data/activity-repository';
+import type { LiveSales } from '../data/live-sale';
+import { reservationLedger } from '../data/reservation-ledger';
+import type { Activity } from '../domain/activity';
+import type { AcceptedPurchase, Reservation } from '../domain/reservation';
+
+export interface RecordPurchases {
+  db: DataSource;
+  activities: ActivityRepository;
+  sales: LiveSales;
+  broker: MessageBroker;
+  logger: Logger;
+}
+
+/**
+ * What Redis accepted goes into the ledger, then to Kafka. Safe to run again for the same purchases after a crash anywhere in it: rows are
+ * written once, units are counted with the rows, and an event sent twice finds its order already there.
+ */
+export async function recordPurchases(
+  deps: RecordPurchases,
+  activityId: string,
+  purchases: AcceptedPurchase[],
+): Promise<void> {
+  const activity = await deps.activities.find(activityId);
+  if (!activity) throw new Error(`purchases of activity ${activityId}, which the ledger does not know`);
+  const written = await writeAll(deps, activityId, purchases);
+  if (!written) await writeOneByOne(deps, activityId, purchases);
+
+  const ledger = await reservationLedger.findMany(
+    deps.db,
+    purchases.map((purchase) => purchase.reservationId),
+  );
+  await deps.broker.publish(ledger.flatMap((reservation) => eventOf(reservation, activity, purchases)));
+  for (const reservation of ledger) {
+    // The units were never there: only the buyer's right comes back.
+    if (reservation.status === 'REJECTED') await deps.sales.release(reservation, { restock: false });
+  }
+}
+
+class WouldOversell extends Error {}
+
+/** One transaction for all; false, and nothing written, when the activity has not that many units. */
+async function writeAll(
+  { db }: RecordPurchases,
+  activityId: string,
+  purchases: AcceptedPurchase[],
+): Promise<boolean> {
+  const batch = { activityId, batchId: randomUUID(), status: 'QUEUED', reason: null } as const;
+  try {
+    await inTransaction(db, async (tx) => {
+      const units = await reservationLedger.insertNew(tx, batch, purchases);
+      if (units > 0 && !(await reservationLedger.addSold(tx, activityId, units))) throw new WouldOversell();
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof WouldOversell) return false;
+    throw error;
+  }
+}
+
+/** MySQL is the judge: what does not fit any more is rejected, first come first served. */
+async function writeOneByOne(
+  deps: RecordPurchases,
+  activityId: string,
+  purchases: AcceptedPurchase[],
+): Promise<void> {
+  for (const purchase of purchases) {
+    if (await writeAll(deps, activityId, [purchase])) continue;
+    deps.logger.error('the ledger refused a purchase that Redis accepted', {
+      activityId,
+      reservationId: purchase.reservationId,
+    });
+    const refused = { activityId, batchId: randomUUID(), status: 'REJECTED', reason: 'sold-out' } as const;
+    await inTransaction(deps.db, (tx) => reservationLedger.insertNew(tx, refused, [purchase]));
+  }
+}
+
+function eventOf(reservation: Reservation, activity: Activity, purchases: AcceptedPurchase[]): NewEvent[] {
+  switch (reservation.status) {
+    case 'QUEUED':
+    case 'ORDERED':
+      return [reserved(reservation, activity, reservedAt(reservation, purchases))];
+    case 'REJECTED':
+      return [rejected(reservation)];
+    case 'RELEASED':
+      return [];
+  }
+}
+
+const reservedAt = (reservation: Reservation, purchases: AcceptedPurchase[]): Date =>
+  purchases.find((purchase) => purchase.reservationId === reservation.id)?.reservedAt ??
+  reservation.updatedAt;
+
+const reserved = (reservation: Reservation, activity: Activity, at: Date): NewEvent =>
+  newEvent(seckillReserved, reservation.id, {
+    reservation_id: reservation.id,
+    activity_id: activity.id,
+    user_id: reservation.userId,
+    order_no: reservation.orderNo,
+    product_id: activity.productId,
+    product_name: activity.productName,
+    price: activity.price,
+    quantity: reservation.quantity,
+    payment_timeout_seconds: activity.paymentTimeoutSeconds,
+    reserved_at: at.toISOString(),
+  });
+
+const rejected = (reservation: Reservation): NewEvent =>
+  newEvent(seckillRejected, reservation.id, {
+    reservation_id: reservation.id,
+    activity_id: reservation.activityId,
+    user_id: reservation.userId,
+    order_no: reservation.orderNo,
+    quantity: reservation.quantity,
+    reason: reservation.reason ?? 'rejected',
+    at: reservation.updatedAt.toISOString(),
+  });
