@@ -20,10 +20,20 @@ const service = 'product-service';
 
 export function createApp(config: Config, runtime: Runtime): App {
   const { logger } = runtime;
-  const db = createDataSource({ url: config.mysqlUrl, type: config.mysqlType, entities: [ProductTable], poolSize: config.mysqlPoolSize });
+  const db = createDataSource({
+    url: config.mysqlUrl,
+    type: config.mysqlType,
+    entities: [ProductTable],
+    poolSize: config.mysqlPoolSize,
+  });
   const redis = createRedis({ url: config.redisUrl, name: service, logger });
   const keys = createKeys(config.namespace, 'product');
-  const broker = createKafkaBroker({ brokers: config.kafkaBrokers, clientId: service, namespace: config.namespace, ...runtime });
+  const broker = createKafkaBroker({
+    brokers: config.kafkaBrokers,
+    clientId: service,
+    namespace: config.namespace,
+    ...runtime,
+  });
   const outbox = createOutbox({ db, broker, ...runtime });
   const ids = createIds({ redis, keys, logger });
   const products = createProductRepository(db);
@@ -43,7 +53,16 @@ export function createApp(config: Config, runtime: Runtime): App {
   });
   const consumer = broker.subscribe({ group: service, handlers: eventHandlers(deps) });
   return {
-    components: [databaseComponent(db), redisComponent(redis), ids, broker, outbox, discovery, consumer, ...edge.components],
+    components: [
+      databaseComponent(db),
+      redisComponent(redis),
+      ids,
+      broker,
+      outbox,
+      discovery,
+      consumer,
+      ...edge.components,
+    ],
     openApi: edge.openApi,
   };
 }

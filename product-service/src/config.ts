@@ -1,4 +1,11 @@
-import { integer, kafkaConfig, loadConfig, mysqlConfig, processConfig, redisConfig } from '@onrush/chassis/config';
+import {
+  integer,
+  kafkaConfig,
+  loadConfig,
+  mysqlConfig,
+  processConfig,
+  redisConfig,
+} from '@onrush/chassis/config';
 import { z } from 'zod';
 
 const schema = z.object({

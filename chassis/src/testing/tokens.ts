@@ -35,7 +35,11 @@ export function createTestTokens(): TestTokens {
 
   return {
     of: (service) =>
-      createInternalTokens({ service, jwks: { keys: publicKeys as JWK[] }, privateKey: privateKeyOf(service) as JWK }),
+      createInternalTokens({
+        service,
+        jwks: { keys: publicKeys as JWK[] },
+        privateKey: privateKeyOf(service) as JWK,
+      }),
     files(service) {
       const file = path.join(directory, `${service}.jwk.json`);
       writeFileSync(file, JSON.stringify(privateKeyOf(service)), { mode: 0o600 });

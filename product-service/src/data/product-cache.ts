@@ -9,7 +9,12 @@ export interface ProductCache {
   forget(id: string): Promise<void>;
 }
 
-export function createProductCache(options: { redis: Redis; keys: Keys; seconds: number; logger: Logger }): ProductCache {
+export function createProductCache(options: {
+  redis: Redis;
+  keys: Keys;
+  seconds: number;
+  logger: Logger;
+}): ProductCache {
   const { redis, keys, seconds, logger } = options;
   const away = (error: unknown) => logger.warn('product cache not reachable', { error });
 

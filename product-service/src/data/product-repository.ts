@@ -10,7 +10,9 @@ export interface ProductFilter {
   pageSize: number;
 }
 
-export type ProductChange = Partial<Omit<Product, 'id' | 'stock' | 'reserved' | 'sold' | 'version' | 'createdAt'>>;
+export type ProductChange = Partial<
+  Omit<Product, 'id' | 'stock' | 'reserved' | 'sold' | 'version' | 'createdAt'>
+>;
 
 export interface ProductRepository {
   insert(tx: EntityManager, product: Product): Promise<void>;

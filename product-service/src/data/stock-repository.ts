@@ -34,7 +34,11 @@ export const stockRepository = {
   },
 
   async markReservation(tx: EntityManager, orderId: string, status: ReservationStatus): Promise<void> {
-    await tx.query('UPDATE stock_reservations SET status = ?, updated_at = ? WHERE order_id = ?', [status, new Date(), orderId]);
+    await tx.query('UPDATE stock_reservations SET status = ?, updated_at = ? WHERE order_id = ?', [
+      status,
+      new Date(),
+      orderId,
+    ]);
   },
 
   /** Free → reserved; false when the product is not on sale or has too few. */
@@ -47,33 +51,33 @@ export const stockRepository = {
 
   /** Reserved → sold. */
   confirm: (tx: EntityManager, { productId, quantity }: StockLine): Promise<boolean> =>
-    changedOne(tx, 'UPDATE products SET reserved = reserved - ?, sold = sold + ? WHERE id = ? AND reserved >= ?', [
-      quantity,
-      quantity,
-      productId,
-      quantity,
-    ]),
+    changedOne(
+      tx,
+      'UPDATE products SET reserved = reserved - ?, sold = sold + ? WHERE id = ? AND reserved >= ?',
+      [quantity, quantity, productId, quantity],
+    ),
 
   /** Reserved → free. */
   release: (tx: EntityManager, { productId, quantity }: StockLine): Promise<boolean> =>
-    changedOne(tx, 'UPDATE products SET reserved = reserved - ?, stock = stock + ? WHERE id = ? AND reserved >= ?', [
-      quantity,
-      quantity,
-      productId,
-      quantity,
-    ]),
+    changedOne(
+      tx,
+      'UPDATE products SET reserved = reserved - ?, stock = stock + ? WHERE id = ? AND reserved >= ?',
+      [quantity, quantity, productId, quantity],
+    ),
 
   /** What comes in or goes out; false when fewer than that many are free. */
   adjust: (tx: EntityManager, productId: string, delta: number): Promise<boolean> =>
-    changedOne(tx, 'UPDATE products SET stock = stock + ?, version = version + 1 WHERE id = ? AND stock + ? >= 0', [
-      delta,
-      productId,
-      delta,
-    ]),
+    changedOne(
+      tx,
+      'UPDATE products SET stock = stock + ?, version = version + 1 WHERE id = ? AND stock + ? >= 0',
+      [delta, productId, delta],
+    ),
 
   async record(tx: EntityManager, entry: StockLedgerEntry): Promise<void> {
     const columns = ['product_id', 'delta', 'reason', 'reference', 'created_at'];
-    await insertRows(tx, 'stock_ledger', columns, [[entry.productId, entry.delta, entry.reason, entry.reference, new Date()]]);
+    await insertRows(tx, 'stock_ledger', columns, [
+      [entry.productId, entry.delta, entry.reason, entry.reference, new Date()],
+    ]);
   },
 };
 

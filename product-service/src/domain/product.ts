@@ -24,7 +24,16 @@ export interface Product {
 
 export type NewProduct = Pick<
   Product,
-  'name' | 'description' | 'categoryId' | 'kind' | 'price' | 'stock' | 'images' | 'venue' | 'sessionAt' | 'status'
+  | 'name'
+  | 'description'
+  | 'categoryId'
+  | 'kind'
+  | 'price'
+  | 'stock'
+  | 'images'
+  | 'venue'
+  | 'sessionAt'
+  | 'status'
 >;
 
 export function createProduct(id: string, wanted: NewProduct, now: Date): Product {

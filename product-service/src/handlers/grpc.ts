@@ -14,7 +14,7 @@ export function grpcHandlers(deps: { db: DataSource; products: ProductRepository
     ReserveStock: {
       allow: ['order-service', 'seckill-service'],
       unary: async ({ orderId, lines }) => {
-                if (orderId === '0' || lines.length === 0 || lines.some((line) => line.quantity <= 0)) {
+        if (orderId === '0' || lines.length === 0 || lines.some((line) => line.quantity <= 0)) {
           throw errors.invalidArgument({ meta: { orderId, lines } });
         }
         return { changed: await reserveStock(deps, orderId, lines) };

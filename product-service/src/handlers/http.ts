@@ -52,7 +52,11 @@ export function httpRoutes(deps: CreateProduct & UpdateProduct): Route[] {
       'GET /api/v1/products',
       { summary: 'Products on sale', access: 'public', query: productFilter, reply: listOf(productView) },
       async ({ query }) => {
-        const { items, total } = await listProducts(deps, { ...query, pageSize: query.page_size, status: 'ON_SALE' });
+        const { items, total } = await listProducts(deps, {
+          ...query,
+          pageSize: query.page_size,
+          status: 'ON_SALE',
+        });
         return { items: items.map(toProductView), page: query.page, page_size: query.page_size, total };
       },
     ),
@@ -68,7 +72,13 @@ export function httpRoutes(deps: CreateProduct & UpdateProduct): Route[] {
     ),
     route(
       'POST /api/v1/admin/products',
-      { summary: 'Create a product', access: { permission: 'product.write' }, body: newProduct, reply: productView, status: 201 },
+      {
+        summary: 'Create a product',
+        access: { permission: 'product.write' },
+        body: newProduct,
+        reply: productView,
+        status: 201,
+      },
       async ({ body: { category_id, session_at, ...body } }) => {
         const sessionAt = session_at === null ? null : new Date(session_at);
         return toProductView(await createNewProduct(deps, { ...body, categoryId: category_id, sessionAt }));
@@ -76,7 +86,13 @@ export function httpRoutes(deps: CreateProduct & UpdateProduct): Route[] {
     ),
     route(
       'PUT /api/v1/admin/products/:id',
-      { summary: 'Change a product', access: { permission: 'product.write' }, params: byId, body: productChange, reply: productView },
+      {
+        summary: 'Change a product',
+        access: { permission: 'product.write' },
+        params: byId,
+        body: productChange,
+        reply: productView,
+      },
       async ({ params, body: { version, category_id, session_at, ...body } }) => {
         const change = {
           ...body,
@@ -88,8 +104,15 @@ export function httpRoutes(deps: CreateProduct & UpdateProduct): Route[] {
     ),
     route(
       'POST /api/v1/admin/products/:id/stock',
-      { summary: 'Add or take stock', access: { permission: 'product.write' }, params: byId, body: stockChange, reply: stockView },
-      async ({ params, body, user }) => toStockView(await adjustStock(deps, { productId: params.id, ...body, by: user.id })),
+      {
+        summary: 'Add or take stock',
+        access: { permission: 'product.write' },
+        params: byId,
+        body: stockChange,
+        reply: stockView,
+      },
+      async ({ params, body, user }) =>
+        toStockView(await adjustStock(deps, { productId: params.id, ...body, by: user.id })),
     ),
   ];
 }

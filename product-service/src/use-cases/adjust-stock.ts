@@ -12,7 +12,9 @@ export async function adjustStock(
 ): Promise<Product> {
   await inTransaction(db, async (tx) => {
     if (!(await stockRepository.adjust(tx, productId, delta))) {
-      throw (await products.find(productId)) ? errors.stockShort({ meta: { productId, delta } }) : errors.productNotFound();
+      throw (await products.find(productId))
+        ? errors.stockShort({ meta: { productId, delta } })
+        : errors.productNotFound();
     }
     await stockRepository.record(tx, { productId, delta, reason, reference: by });
     await outbox.add(tx, [changed({ id: productId, version: 0, updatedAt: new Date() })]);

@@ -15,11 +15,19 @@ export interface CreateProduct {
   ids: Snowflake;
 }
 
-export async function createNewProduct({ db, products, outbox, ids }: CreateProduct, wanted: NewProduct): Promise<Product> {
+export async function createNewProduct(
+  { db, products, outbox, ids }: CreateProduct,
+  wanted: NewProduct,
+): Promise<Product> {
   const product = createProduct(ids.nextId(), wanted, new Date());
   await inTransaction(db, async (tx) => {
     await products.insert(tx, product);
-    await stockRepository.record(tx, { productId: product.id, delta: product.stock, reason: 'created', reference: product.id });
+    await stockRepository.record(tx, {
+      productId: product.id,
+      delta: product.stock,
+      reason: 'created',
+      reference: product.id,
+    });
     await outbox.add(tx, [changed(product)]);
   });
   outbox.wake();

@@ -12,7 +12,10 @@ export async function findProduct(
   return product;
 }
 
-export async function findLiveStock({ products }: { products: ProductRepository }, id: string): Promise<Product> {
+export async function findLiveStock(
+  { products }: { products: ProductRepository },
+  id: string,
+): Promise<Product> {
   const product = await products.find(id);
   if (!product || product.status === 'DRAFT') throw errors.productNotFound({ meta: { id } });
   return product;

@@ -5,7 +5,11 @@ import { mergeLines, type ReservationStatus, type StockLine } from '../domain/st
 import { errors } from '../errors';
 
 /** All lines or none. The same order again changes nothing; false says so. */
-export async function reserveStock({ db }: { db: DataSource }, orderId: string, lines: StockLine[]): Promise<boolean> {
+export async function reserveStock(
+  { db }: { db: DataSource },
+  orderId: string,
+  lines: StockLine[],
+): Promise<boolean> {
   try {
     return await inTransaction(db, (tx) => reserveOnce(tx, orderId, mergeLines(lines)));
   } catch (error) {
@@ -22,7 +26,12 @@ async function reserveOnce(tx: EntityManager, orderId: string, lines: StockLine[
   await stockRepository.insertReservation(tx, orderId, lines);
   for (const line of lines) {
     if (!(await stockRepository.reserve(tx, line))) throw errors.stockShort({ meta: { orderId, ...line } });
-    await stockRepository.record(tx, { productId: line.productId, delta: -line.quantity, reason: 'reserved', reference: orderId });
+    await stockRepository.record(tx, {
+      productId: line.productId,
+      delta: -line.quantity,
+      reason: 'reserved',
+      reference: orderId,
+    });
   }
   return true;
 }
@@ -39,7 +48,12 @@ export const releaseStock = ({ db }: { db: DataSource }, orderId: string): Promi
     endReservation(tx, orderId, {
       to: 'RELEASED',
       move: async (line) => {
-        await stockRepository.record(tx, { productId: line.productId, delta: line.quantity, reason: 'released', reference: orderId });
+        await stockRepository.record(tx, {
+          productId: line.productId,
+          delta: line.quantity,
+          reason: 'released',
+          reference: orderId,
+        });
         return stockRepository.release(tx, line);
       },
     }),
@@ -50,10 +64,13 @@ async function endReservation(
   orderId: string,
   { to, move }: { to: ReservationStatus; move: (line: Reservation) => Promise<boolean> },
 ): Promise<boolean> {
-  const lines = (await stockRepository.lockReservation(tx, orderId)).filter((line) => line.status === 'RESERVED');
+  const lines = (await stockRepository.lockReservation(tx, orderId)).filter(
+    (line) => line.status === 'RESERVED',
+  );
   if (lines.length === 0) return false;
   for (const line of lines) {
-    if (!(await move(line))) throw new Error(`stock of product ${line.productId} does not hold what order ${orderId} reserved`);
+    if (!(await move(line)))
+      throw new Error(`stock of product ${line.productId} does not hold what order ${orderId} reserved`);
   }
   await stockRepository.markReservation(tx, orderId, to);
   return true;

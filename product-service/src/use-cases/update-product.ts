@@ -18,7 +18,9 @@ export async function updateProduct(
   const updatedAt = new Date();
   await inTransaction(db, async (tx) => {
     if (!(await products.update(tx, id, version, { ...change, updatedAt }))) {
-      throw (await products.find(id)) ? errors.versionChanged({ meta: { id, version } }) : errors.productNotFound();
+      throw (await products.find(id))
+        ? errors.versionChanged({ meta: { id, version } })
+        : errors.productNotFound();
     }
     await outbox.add(tx, [changed({ id, version: version + 1, updatedAt })]);
   });

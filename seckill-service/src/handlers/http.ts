@@ -101,7 +101,7 @@ const buyerRoutes = (deps: HttpDeps): Route[] => [
         quantity: body.quantity,
         idempotencyKey,
       });
-      return { order_no: bought.orderNo, reservation_id: bought.reservationId, status: 'QUEUED' };
+      return { order_no: bought.orderNo, reservation_id: bought.reservationId, status: 'QUEUED' as const };
     },
   ),
   route(

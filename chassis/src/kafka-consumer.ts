@@ -1,0 +1,216 @@
+import { context, propagation } from '@opentelemetry/api';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { EachBatchPayload, Kafka, KafkaMessage, Producer } from 'kafkajs';
+import type { Logger } from './logger';
+import type { Consumer, EventHandler, ReceivedEvent, Subscription } from './message-broker';
+import type { Metrics } from './metrics';
+import { isTransient } from './transient';
+
+const attemptsBeforeDeadLetter = 5;
+const longestBackoffMs = 5_000;
+
+interface ConsumerOptions {
+  kafka: Kafka;
+  producer: Producer;
+  subscription: Subscription;
+  topicOf(type: string): string;
+  groupOf(group: string): string;
+  ensureTopics(types: string[]): Promise<void>;
+  logger: Logger;
+  metrics: Metrics;
+}
+
+/** Topic of the messages that could not be handled, with the reason in their headers. */
+export const deadLetterTypeOf = (type: string): string => `${type}.dlq`;
+
+/** Decode → handle → commit. Nothing is committed before it was handled or dead-lettered. */
+export function createConsumer(options: ConsumerOptions): Consumer {
+  const { subscription, topicOf, groupOf, logger } = options;
+  const group = groupOf(subscription.group);
+  const handlers = new Map(
+    subscription.handlers.map((handler) => [topicOf(handler.definition.type), handler]),
+  );
+  const types = subscription.handlers.map((handler) => handler.definition.type);
+  const handled = options.metrics.counter('events_handled_total', 'Events consumed', ['type', 'result']);
+  const kafkaConsumer = options.kafka.consumer({
+    groupId: group,
+    sessionTimeout: 10_000,
+    heartbeatInterval: 1_000,
+    maxWaitTimeInMs: 100,
+    retry: { retries: 5, restartOnFailure: () => Promise.resolve(true) },
+  });
+  let stopping = false;
+
+  async function deadLetter(
+    batch: EachBatchPayload['batch'],
+    message: KafkaMessage,
+    failure: { reason: string; attempts: number },
+  ): Promise<void> {
+    const type = handlers.get(batch.topic)?.definition.type ?? batch.topic;
+    const headers = {
+      ...message.headers,
+      dlq_reason: failure.reason.slice(0, 1_000),
+      dlq_attempts: String(failure.attempts),
+      dlq_topic: batch.topic,
+      dlq_partition: String(batch.partition),
+      dlq_offset: message.offset,
+      dlq_group: group,
+    };
+    await options.producer.send({
+      topic: topicOf(deadLetterTypeOf(type)),
+      acks: -1,
+      messages: [{ key: message.key, value: message.value, headers }],
+    });
+    handled.inc({ type, result: 'dead-lettered' });
+    logger.error('message dead-lettered', { topic: batch.topic, offset: message.offset, ...failure });
+  }
+
+  /** Returns when every event of the slice is handled or dead-lettered; throws only when we are stopping. */
+  async function settle(payload: EachBatchPayload, handler: EventHandler, slice: Decoded[]): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await inTraceOf(slice, () => handler.handle(slice.map(({ event }) => event)));
+        handled.inc({ type: handler.definition.type, result: 'ok' }, slice.length);
+        return;
+      } catch (error) {
+        if (!isTransient(error) && (slice.length > 1 || attempt >= attemptsBeforeDeadLetter)) {
+          return giveUp(payload, handler, { slice, attempts: attempt, error });
+        }
+        logger.warn('events not handled, trying again', {
+          type: handler.definition.type,
+          events: slice.length,
+          attempt,
+          error,
+        });
+        await pause(payload, Math.min(100 * 2 ** Math.min(attempt, 10), longestBackoffMs));
+      }
+    }
+  }
+
+  /** One poison message must not take its neighbours along: a batch is split until it is alone. */
+  async function giveUp(
+    payload: EachBatchPayload,
+    handler: EventHandler,
+    failed: { slice: Decoded[]; attempts: number; error: unknown },
+  ): Promise<void> {
+    const [only] = failed.slice;
+    if (failed.slice.length > 1) {
+      for (const each of failed.slice) await settle(payload, handler, [each]);
+    } else if (only) {
+      await deadLetter(payload.batch, only.message, {
+        reason: String(failed.error),
+        attempts: failed.attempts,
+      });
+    }
+  }
+
+  /** Waits without losing the membership in the group. */
+  async function pause({ heartbeat, isRunning, isStale }: EachBatchPayload, ms: number): Promise<void> {
+    const until = Date.now() + ms;
+    while (Date.now() < until) {
+      if (stopping || !isRunning() || isStale())
+        throw new Error('stopped before the events were handled; they will be delivered again');
+      await wait(Math.min(500, Math.max(until - Date.now(), 1)));
+      await heartbeat();
+    }
+  }
+
+  async function eachBatch(payload: EachBatchPayload): Promise<void> {
+    const { batch, resolveOffset, heartbeat, commitOffsetsIfNecessary, isRunning, isStale } = payload;
+    const handler = handlers.get(batch.topic);
+    if (!handler) return;
+    const size = subscription.maxBatch ?? 500;
+    for (let from = 0; from < batch.messages.length; from += size) {
+      if (stopping || !isRunning() || isStale()) return;
+      const messages = batch.messages.slice(from, from + size);
+      const decoded: Decoded[] = [];
+      for (const message of messages) {
+        const event = decode(batch, message, handler);
+        if (typeof event === 'string') await deadLetter(batch, message, { reason: event, attempts: 1 });
+        else decoded.push({ message, event });
+      }
+      if (decoded.length > 0) await settle(payload, handler, decoded);
+      const last = messages.at(-1);
+      if (last) resolveOffset(last.offset);
+      await commitOffsetsIfNecessary({
+        topics: [
+          {
+            topic: batch.topic,
+            partitions: [{ partition: batch.partition, offset: (BigInt(last?.offset ?? 0) + 1n).toString() }],
+          },
+        ],
+      });
+      await heartbeat();
+    }
+  }
+
+  return {
+    name: `consumer ${subscription.group}`,
+    async start() {
+      await options.ensureTopics([...types, ...types.map(deadLetterTypeOf)]);
+      await kafkaConsumer.connect();
+      await kafkaConsumer.subscribe({ topics: [...handlers.keys()], fromBeginning: true });
+      const joined = new Promise<void>((resolve) =>
+        kafkaConsumer.on(kafkaConsumer.events.GROUP_JOIN, () => resolve()),
+      );
+      await kafkaConsumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: 3,
+        eachBatch,
+      });
+      await joined;
+    },
+    async stop() {
+      stopping = true;
+      await kafkaConsumer.disconnect();
+    },
+  };
+}
+
+interface Decoded {
+  message: KafkaMessage;
+  event: ReceivedEvent<unknown>;
+}
+
+/** The event, or why it is none. */
+function decode(
+  batch: EachBatchPayload['batch'],
+  message: KafkaMessage,
+  { definition }: EventHandler,
+): ReceivedEvent<unknown> | string {
+  const header = (name: string) => message.headers?.[name]?.toString();
+  const id = header('id');
+  const occurredAt = new Date(header('occurred_at') ?? Number.NaN);
+  if (!id || Number.isNaN(occurredAt.getTime())) return 'the id or occurred_at header is missing';
+  if (header('version') !== String(definition.version))
+    return `unknown version ${header('version')} of ${definition.type}`;
+  let json: unknown;
+  try {
+    json = JSON.parse(message.value?.toString() ?? '');
+  } catch {
+    return 'the value is not JSON';
+  }
+  const parsed = definition.schema.safeParse(json);
+  if (!parsed.success)
+    return `the payload is not a ${definition.type}: ${parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ')}`;
+  const traceparent = header('traceparent');
+  return {
+    id,
+    type: definition.type,
+    version: definition.version,
+    key: message.key?.toString() ?? '',
+    occurredAt,
+    payload: parsed.data,
+    topic: batch.topic,
+    partition: batch.partition,
+    offset: message.offset,
+    ...(traceparent && { traceparent }),
+  };
+}
+
+/** A batch continues the trace of its first event. */
+function inTraceOf<T>([first]: Decoded[], work: () => Promise<T>): Promise<T> {
+  const traceparent = first?.event.traceparent;
+  return traceparent ? context.with(propagation.extract(context.active(), { traceparent }), work) : work();
+}

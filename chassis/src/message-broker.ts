@@ -1,0 +1,87 @@
+import { context, propagation } from '@opentelemetry/api';
+import { v7 as uuidv7 } from 'uuid';
+import type { z } from 'zod';
+import type { Component } from './lifecycle';
+
+/** A kind of event. Its type is also its topic. */
+export interface EventDefinition<T> {
+  type: string;
+  version: number;
+  schema: z.ZodType<T>;
+}
+
+/** An event on its way out. Events with the same key keep their order. */
+export interface NewEvent {
+  /** UUIDv7 (RFC 9562); consumers recognise a second delivery by it. */
+  id: string;
+  type: string;
+  version: number;
+  key: string;
+  occurredAt: Date;
+  traceparent?: string;
+  payload: unknown;
+}
+
+export interface ReceivedEvent<T> extends Omit<NewEvent, 'payload'> {
+  payload: T;
+  topic: string;
+  partition: number;
+  offset: string;
+}
+
+export interface EventHandler {
+  definition: EventDefinition<unknown>;
+  handle(events: ReceivedEvent<unknown>[]): Promise<void>;
+}
+
+export interface Consumer extends Component {
+  /** Resolves once the group has been joined. */
+  start(): Promise<void>;
+  /** Resolves after the current batch. */
+  stop(): Promise<void>;
+}
+
+export interface Subscription {
+  /** Every group sees every event; within a group each event goes to one consumer. */
+  group: string;
+  handlers: EventHandler[];
+  /** The most events a handler gets at once; 500 unless said otherwise. */
+  maxBatch?: number;
+}
+
+/** Carries events between services, at least once. Kafka is its one adapter. */
+export interface MessageBroker extends Component {
+  /** Resolves when all in-sync replicas have all of them. */
+  publish(events: NewEvent[]): Promise<void>;
+  ensureTopics(types: string[]): Promise<void>;
+  subscribe(subscription: Subscription): Consumer;
+}
+
+export function newEvent<T>(definition: EventDefinition<T>, key: string, payload: T): NewEvent {
+  const carrier: { traceparent?: string } = {};
+  propagation.inject(context.active(), carrier);
+  return {
+    id: uuidv7(),
+    type: definition.type,
+    version: definition.version,
+    key,
+    occurredAt: new Date(),
+    payload,
+    ...(carrier.traceparent && { traceparent: carrier.traceparent }),
+  };
+}
+
+/** Handles what one fetched batch of one partition holds, in order; it must be safe to run again. */
+export const on = <T>(
+  definition: EventDefinition<T>,
+  handle: (events: ReceivedEvent<T>[]) => Promise<void>,
+): EventHandler => ({ definition, handle }) as unknown as EventHandler;
+
+/** Handles one event after the other. */
+export const onEach = <T>(
+  definition: EventDefinition<T>,
+  handle: (event: ReceivedEvent<T>) => Promise<void>,
+): EventHandler =>
+  on(definition, async (events) => {
+    for (const event of events) await handle(event);
+  });

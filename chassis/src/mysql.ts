@@ -1,0 +1,121 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { DataSource, type EntityManager, type EntitySchema, type MigrationInterface } from 'typeorm';
+
+export type MigrationClass = new () => MigrationInterface;
+
+export interface MysqlOptions {
+  url: string;
+  type: 'mariadb' | 'mysql';
+  entities: EntitySchema<never>[] | EntitySchema[];
+  migrations?: MigrationClass[];
+  /** Connections; 8 unless said otherwise. */
+  poolSize?: number;
+}
+
+/** Not yet connected. READ COMMITTED, UTC, utf8mb4; 64-bit numbers come back as strings. */
+export function createDataSource(options: MysqlOptions): DataSource {
+  return new DataSource({
+    type: options.type,
+    url: options.url,
+    timezone: 'Z',
+    charset: 'utf8mb4',
+    poolSize: options.poolSize ?? 8,
+    entities: options.entities as EntitySchema[],
+    migrations: options.migrations ?? [],
+    isolationLevel: 'READ COMMITTED',
+    extra: { enableKeepAlive: true, connectTimeout: 5_000 },
+  });
+}
+
+const migrationLockSeconds = 60;
+
+/** Applies what is missing, and returns the names; two processes at once take turns. */
+export async function runMigrations(options: MysqlOptions): Promise<string[]> {
+  const db = await createDataSource({ ...options, poolSize: 2 }).initialize();
+  const holder = db.createQueryRunner();
+  try {
+    const [lock] = (await holder.query('SELECT GET_LOCK(CONCAT(DATABASE(), ".migrations"), ?) AS held', [
+      migrationLockSeconds,
+    ])) as { held: unknown }[];
+    if (Number(lock?.held) !== 1)
+      throw new Error(`another process has been migrating for ${migrationLockSeconds} s`);
+    const applied = await db.runMigrations({ transaction: 'each' });
+    return applied.map((migration) => migration.name);
+  } finally {
+    await holder.release();
+    await db.destroy();
+  }
+}
+
+/** The body of a service's migrate.ts: reads MYSQL_URL and MYSQL_TYPE, says what it applied, and sets the exit code. */
+export async function migrateAsMain(options: Omit<MysqlOptions, 'url' | 'type'>): Promise<void> {
+  const url = process.env['MYSQL_URL'];
+  const type = process.env['MYSQL_TYPE'] ?? 'mysql';
+  if (!url || (type !== 'mysql' && type !== 'mariadb')) {
+    console.error(
+      'migrate: set MYSQL_URL=mysql://user:password@host:port/schema and MYSQL_TYPE=mysql|mariadb',
+    );
+    process.exitCode = 2;
+    return;
+  }
+  try {
+    const names = await runMigrations({ ...options, url, type });
+    console.log(names.length === 0 ? 'migrate: up to date' : `migrate: applied ${names.join(', ')}`);
+  } catch (error) {
+    console.error(`migrate: ${(error as Error).message}`);
+    process.exitCode = 1;
+  }
+}
+
+const lockConflicts = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT']);
+
+/** One transaction; a deadlock or a lock wait timeout runs the whole of it again, with full jitter (AWS, 2015), at most 5 times. */
+export async function inTransaction<T>(
+  db: DataSource,
+  work: (tx: EntityManager) => Promise<T>,
+  options: { attempts?: number } = {},
+): Promise<T> {
+  const attempts = options.attempts ?? 5;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await db.transaction(work);
+    } catch (error) {
+      if (attempt >= attempts || !lockConflicts.has(codeOf(error))) throw error;
+      await wait(Math.random() * 10 * 2 ** attempt);
+    }
+  }
+}
+
+const rowsPerInsert = 1_000;
+
+/** `INSERT … VALUES` of many rows in one statement (in chunks of 1,000); returns how many rows went in. */
+export async function insertRows(
+  tx: EntityManager,
+  table: string,
+  columns: string[],
+  // eslint-disable-next-line max-params -- table, columns and rows are what an INSERT is
+  rows: unknown[][],
+  options: { ignoreDuplicates?: boolean } = {},
+): Promise<number> {
+  const insert = options.ignoreDuplicates ? 'INSERT IGNORE INTO' : 'INSERT INTO';
+  let inserted = 0;
+  for (let from = 0; from < rows.length; from += rowsPerInsert) {
+    const chunk = rows.slice(from, from + rowsPerInsert);
+    const result = await tx.query<{ affectedRows: number }>(
+      `${insert} ${table} (${columns.join(', ')}) VALUES ?`,
+      [chunk],
+    );
+    inserted += result.affectedRows;
+  }
+  return inserted;
+}
+
+/** True for a violated unique key, of any name or of this one. */
+export function isDuplicateKey(error: unknown, key?: string): boolean {
+  if (codeOf(error) !== 'ER_DUP_ENTRY') return false;
+  return key === undefined || (error as Error).message.includes(key);
+}
+
+const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? '');
+
+export { isTransient } from './transient';

@@ -1,0 +1,21 @@
+import { Writable } from 'node:stream';
+import { createLogger, type Logger } from '../logger';
+
+export const silentLogger: Logger = createLogger({ service: 'test', level: 'silent' });
+
+export interface RecordingLogger {
+  logger: Logger;
+  /** The JSON lines so far. */
+  lines: Record<string, unknown>[];
+}
+
+export function recordingLogger(service = 'test'): RecordingLogger {
+  const lines: Record<string, unknown>[] = [];
+  const destination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(JSON.parse(chunk.toString()) as Record<string, unknown>);
+      done();
+    },
+  });
+  return { logger: createLogger({ service, level: 'debug', destination }), lines };
+}
