@@ -18,6 +18,7 @@ export const databaseComponent = (db: DataSource): Component => ({
 export const redisComponent = (redis: Redis): Component => ({
   name: 'redis',
   start: async () => {
+    if (redis.status === 'wait') await redis.connect();
     await redis.ping();
   },
   stop: async () => {
