@@ -26,8 +26,8 @@ export interface RouteSpec<
   status?: number;
   /** Hands the handler the body's bytes as they came, for signatures over them. */
   rawBody?: boolean;
-  /** Answers as plain text without the envelope. */
-  plain?: boolean;
+  /** Answers without the envelope: `text` for providers, `json` for documents of a standard form such as a JWKS. */
+  bare?: 'text' | 'json';
   /** The request must carry an Idempotency-Key header. */
   idempotencyKey?: 'required' | 'accepted';
 }
@@ -51,6 +51,14 @@ export interface Route {
   handle(input: RouteInput<unknown, unknown, unknown, Access>): Promise<unknown>;
 }
 
+/** An answer with another status than the route's usual one. */
+export class Reply<T = unknown> {
+  constructor(
+    readonly status: number,
+    readonly data: T,
+  ) {}
+}
+
 /** One HTTP route: its contract (checked at the door, and published as OpenAPI) and what answers it. */
 export function route<
   A extends Access,
@@ -61,7 +69,7 @@ export function route<
 >(
   at: `${Uppercase<Method>} /${string}`,
   spec: Omit<RouteSpec<P, Q, B, A>, 'reply'> & { reply: R },
-  handle: (input: RouteInput<Parsed<P>, Parsed<Q>, Parsed<B>, A>) => Promise<z.input<R>>,
+  handle: (input: RouteInput<Parsed<P>, Parsed<Q>, Parsed<B>, A>) => Promise<z.input<R> | Reply<z.input<R>>>,
 ): Route {
   const [method = '', path = ''] = at.split(' ');
   return { method: method.toLowerCase() as Method, path, spec, handle: handle as Route['handle'] };

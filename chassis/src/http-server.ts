@@ -12,7 +12,7 @@ import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { isAppError, type AppError, type CommonErrors, type FieldProblem } from './errors';
 import { asAppError } from './grpc-status';
-import type { Access, Route, RouteInput } from './http-routes';
+import { Reply, type Access, type Route, type RouteInput } from './http-routes';
 import { internalTokenHeader, type InternalTokens } from './internal-tokens';
 import type { Component } from './lifecycle';
 import type { Logger } from './logger';
@@ -171,9 +171,11 @@ function answer(route: Route, errors: CommonErrors): RequestHandler {
       rawBody: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
       header: (name) => request.get(name),
     };
-    const data = await route.handle(input);
-    response.status(spec.status ?? 200);
-    if (spec.plain) response.type('text/plain').send(data);
+    const answered = await route.handle(input);
+    const { status, data } = answered instanceof Reply ? answered : new Reply(spec.status ?? 200, answered);
+    response.status(status);
+    if (spec.bare === 'text') response.type('text/plain').send(data);
+    else if (spec.bare === 'json') response.json(data);
     else sendData(response, data);
   };
 }

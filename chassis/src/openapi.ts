@@ -36,9 +36,7 @@ export function openApiDocument(options: {
       responses: {
         [spec.status ?? 200]: {
           description: 'success',
-          content: spec.plain
-            ? { 'text/plain': { schema: spec.reply } }
-            : { 'application/json': { schema: envelope(spec.reply) } },
+          content: contentOf(spec),
         },
         default: { description: 'failure', content: { 'application/json': { schema: failure } } },
       },
@@ -48,6 +46,11 @@ export function openApiDocument(options: {
     openapi: '3.1.0',
     info: { title: options.title, version: options.version },
   });
+}
+
+function contentOf({ bare, reply }: Route['spec']) {
+  if (bare === 'text') return { 'text/plain': { schema: reply } };
+  return { 'application/json': { schema: bare === 'json' ? reply : envelope(reply) } };
 }
 
 const needsUser = (access: Access) => access === 'user' || typeof access === 'object';

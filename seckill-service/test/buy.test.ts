@@ -16,8 +16,16 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => fixture.stop());
 
-const buy = (activityId: string, user: number, options: { body?: unknown; headers?: Record<string, string> } = {}) =>
-  fixture.http.call<Bought>(`POST /api/v1/seckill/activities/${activityId}/buy`, { user: buyer(user), body: {}, ...options });
+const buy = (
+  activityId: string,
+  user: number,
+  options: { body?: unknown; headers?: Record<string, string> } = {},
+) =>
+  fixture.http.call<Bought>(`POST /api/v1/seckill/activities/${activityId}/buy`, {
+    user: buyer(user),
+    body: {},
+    ...options,
+  });
 
 const soldInLedger = async (activityId: string) => {
   const rows = await fixture.database.db.query<{ sold: number; units: string | null }[]>(
@@ -35,10 +43,17 @@ test('a purchase gets its numbers at once, reaches the ledger, and is announced'
 
   expect(answer.status).toBe(202);
   expect(answer.body.data.status).toBe('QUEUED');
-  await eventually(() => events.some(({ payload }) => payload.reservation_id === answer.body.data.reservation_id));
+  await eventually(() =>
+    events.some(({ payload }) => payload.reservation_id === answer.body.data.reservation_id),
+  );
   expect(await soldInLedger(activityId)).toMatchObject({ sold: 1, units: '1' });
   const event = events.find(({ payload }) => payload.reservation_id === answer.body.data.reservation_id);
-  expect(event?.payload).toMatchObject({ user_id: '1', order_no: answer.body.data.order_no, price: 12_800, quantity: 1 });
+  expect(event?.payload).toMatchObject({
+    user_id: '1',
+    order_no: answer.body.data.order_no,
+    price: 12_800,
+    quantity: 1,
+  });
 });
 
 test('1,000 parallel tries of one user make one purchase', async () => {

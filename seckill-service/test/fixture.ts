@@ -5,7 +5,13 @@ import { createTestDatabase, type TestDatabase } from '@onrush/chassis/testing/d
 import { infrastructure, testNamespace } from '@onrush/chassis/testing/infrastructure';
 import { silentLogger } from '@onrush/chassis/testing/logger';
 import { createTestRedis, type TestRedis } from '@onrush/chassis/testing/redis';
-import { admin, createTestHttpClient, freePort, startTestService, type TestHttpClient } from '@onrush/chassis/testing/service';
+import {
+  admin,
+  createTestHttpClient,
+  freePort,
+  startTestService,
+  type TestHttpClient,
+} from '@onrush/chassis/testing/service';
 import { createTestTokens, type TestTokens } from '@onrush/chassis/testing/tokens';
 import { productService } from '@onrush/proto';
 import { createApp } from '../src/app';
@@ -56,7 +62,9 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
     drainDelayMs: 0,
     discovery: 'static',
     consulHttpAddr: servers.consulAddress,
-    staticServices: { 'product-service': [{ address: '127.0.0.1', http_port: 0, grpc_port: products.server.port() }] },
+    staticServices: {
+      'product-service': [{ address: '127.0.0.1', http_port: 0, grpc_port: products.server.port() }],
+    },
     ...tokens.files('seckill-service'),
     mysqlUrl: database.url,
     mysqlType: database.type,
@@ -72,7 +80,10 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
   const http = createTestHttpClient({ port: config.httpPort, service: 'seckill-service', tokens });
   let running = await startTestService(createApp, config);
   const keys = Object.assign((...parts: string[]) => [namespace, 'seckill', ...parts].join(':'), {
-    tagged: (tag: string) => (...parts: string[]) => [namespace, 'seckill', `{${tag}}`, ...parts].join(':'),
+    tagged:
+      (tag: string) =>
+      (...parts: string[]) =>
+        [namespace, 'seckill', `{${tag}}`, ...parts].join(':'),
   });
 
   return {
@@ -90,7 +101,10 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
     },
     stopService: () => running.stop(),
     async openActivity(wanted = {}) {
-      const plan = await http.call<{ id: string }>('POST /api/v1/admin/seckill/activities', { user: admin, body: activityBody(wanted) });
+      const plan = await http.call<{ id: string }>('POST /api/v1/admin/seckill/activities', {
+        user: admin,
+        body: activityBody(wanted),
+      });
       if (plan.status !== 201) throw new Error(`the activity was refused: ${JSON.stringify(plan.body)}`);
       const { id } = plan.body.data;
       const warm = await http.call(`POST /api/v1/admin/seckill/warmup/${id}`, { user: admin });
@@ -132,7 +146,13 @@ async function startFakeProducts(tokens: TestTokens): Promise<FakeProducts> {
         Promise.resolve({
           products: productIds
             .filter((id) => id === '77')
-            .map((id) => ({ id, name: 'Ticket', price: 12_800, stock: state.stock, status: state.onSale ? 'ON_SALE' : 'OFF_SALE' })),
+            .map((id) => ({
+              id,
+              name: 'Ticket',
+              price: 12_800,
+              stock: state.stock,
+              status: state.onSale ? 'ON_SALE' : 'OFF_SALE',
+            })),
         }),
     },
     ReserveStock: {

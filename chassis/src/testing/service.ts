@@ -21,7 +21,11 @@ export async function startTestService<C>(
   const metrics = runtime.metrics ?? createMetrics({ service: 'test' });
   const logger = runtime.logger ?? silentLogger;
   const app = createApp(config, { logger, metrics });
-  const lifecycle = createLifecycle({ logger, components: app.components as Component[], drainLimitMs: 10_000 });
+  const lifecycle = createLifecycle({
+    logger,
+    components: app.components as Component[],
+    drainLimitMs: 10_000,
+  });
   await lifecycle.start();
   return { config, metrics, stop: lifecycle.stop };
 }
@@ -29,7 +33,13 @@ export async function startTestService<C>(
 export interface Answer<T = unknown> {
   status: number;
   headers: Headers;
-  body: { code: number; message: string; data: T; trace_id: string; errors?: { field: string; message: string }[] };
+  body: {
+    code: number;
+    message: string;
+    data: T;
+    trace_id: string;
+    errors?: { field: string; message: string }[];
+  };
 }
 
 export interface TestHttpClient {
@@ -41,10 +51,17 @@ export interface TestHttpClient {
 }
 
 /** Speaks to a service's HTTP port as the gateway does: with an internal token. `at` is `POST /path`. */
-export function createTestHttpClient(options: { port: number; service: string; tokens: TestTokens }): TestHttpClient {
+export function createTestHttpClient(options: {
+  port: number;
+  service: string;
+  tokens: TestTokens;
+}): TestHttpClient {
   const gateway = options.tokens.of('gateway');
   return {
-    async call<T>(at: string, { user, body, headers = {}, rawBody }: Parameters<TestHttpClient['call']>[1] = {}) {
+    async call<T>(
+      at: string,
+      { user, body, headers = {}, rawBody }: Parameters<TestHttpClient['call']>[1] = {},
+    ) {
       const [method = 'GET', path = '/'] = at.split(' ');
       const text = rawBody ?? (body === undefined ? undefined : JSON.stringify(body));
       const response = await fetch(`http://127.0.0.1:${options.port}${path}`, {
@@ -74,4 +91,9 @@ export async function freePort(): Promise<number> {
 }
 
 export const admin: User = { id: '1', username: 'admin', roles: ['admin'], permissions: ['*'] };
-export const buyer = (id: number | string): User => ({ id: String(id), username: `buyer-${id}`, roles: ['user'], permissions: [] });
+export const buyer = (id: number | string): User => ({
+  id: String(id),
+  username: `buyer-${id}`,
+  roles: ['user'],
+  permissions: [],
+});

@@ -1,0 +1,78 @@
+import { createEdge } from '@onrush/chassis/edge';
+import { createGrpcClient } from '@onrush/chassis/grpc-client';
+import { internalTokensFromFiles } from '@onrush/chassis/internal-tokens';
+import { createDataSource } from '@onrush/chassis/mysql';
+import { createKeys, createRedis } from '@onrush/chassis/redis';
+import { createIds, databaseComponent, redisComponent } from '@onrush/chassis/resources';
+import type { App, Runtime } from '@onrush/chassis/service';
+import { createDiscovery } from '@onrush/chassis/service-discovery';
+import { userService } from '@onrush/proto';
+import { createUsers } from './clients/users';
+import type { Config } from './config';
+import { createLoginFailures } from './data/login-failures';
+import { createRefreshTokens } from './data/refresh-tokens';
+import { createSigningKeys } from './data/signing-keys';
+import { errors } from './errors';
+import { httpRoutes } from './handlers/http';
+
+const service = 'auth-service';
+
+export function createApp(config: Config, runtime: Runtime): App {
+  const { logger } = runtime;
+  const db = createDataSource({
+    url: config.mysqlUrl,
+    type: config.mysqlType,
+    entities: [],
+    poolSize: config.mysqlPoolSize,
+  });
+  const redis = createRedis({ url: config.redisUrl, name: service, logger });
+  const redisKeys = createKeys(config.namespace, 'auth');
+  const ids = createIds({ redis, keys: redisKeys, logger });
+  const tokens = internalTokensFromFiles(service, config);
+  const discovery = createDiscovery(config, logger);
+  const client = createGrpcClient({
+    service: 'user-service',
+    definition: userService,
+    discovery,
+    tokens,
+    errors,
+    ...runtime,
+  });
+  const keys = createSigningKeys({
+    db,
+    secret: config.keyEncryptionSecret,
+    lifeSeconds: config.accessTokenSeconds,
+    logger,
+  });
+  const deps = {
+    db,
+    ids,
+    keys,
+    users: createUsers(client),
+    tokens: createRefreshTokens(config.keyEncryptionSecret),
+    failures: createLoginFailures({ redis, keys: redisKeys, limit: config.loginFailureLimit }),
+    accessTokenSeconds: config.accessTokenSeconds,
+  };
+  const edge = createEdge({
+    service,
+    config,
+    errors,
+    routes: httpRoutes(deps),
+    grpc: [],
+    tokens,
+    discovery,
+    ...runtime,
+  });
+  return {
+    components: [
+      databaseComponent(db),
+      redisComponent(redis),
+      ids,
+      keys,
+      discovery,
+      client,
+      ...edge.components,
+    ],
+    openApi: edge.openApi,
+  };
+}

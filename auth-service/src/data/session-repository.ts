@@ -1,0 +1,70 @@
+import type { EntityManager } from 'typeorm';
+import { insertRows } from '@onrush/chassis/mysql';
+import type { RefreshToken, Session } from '../domain/session';
+
+interface Row {
+  session_id: string;
+  user_id: string;
+  expires_at: Date;
+  used_at: Date | null;
+  session_expires_at: Date;
+  revoked_at: Date | null;
+}
+
+/** Sessions are families of refresh tokens; only the hashes of the tokens are kept. */
+export const sessionRepository = {
+  async insertSession(tx: EntityManager, session: Session): Promise<void> {
+    const columns = ['id', 'user_id', 'created_at', 'expires_at'];
+    await insertRows(tx, 'sessions', columns, [
+      [session.id, session.userId, session.createdAt, session.expiresAt],
+    ]);
+  },
+
+  async insertToken(
+    tx: EntityManager,
+    token: { hash: string; sessionId: string; createdAt: Date; expiresAt: Date },
+  ): Promise<void> {
+    const columns = ['token_hash', 'session_id', 'created_at', 'expires_at'];
+    await insertRows(tx, 'refresh_tokens', columns, [
+      [token.hash, token.sessionId, token.createdAt, token.expiresAt],
+    ]);
+  },
+
+  /** Locked until the transaction ends: of two uses at once, the second sees the first. */
+  async lockToken(tx: EntityManager, hash: string): Promise<RefreshToken | undefined> {
+    const [row] = await tx.query<Row[]>(
+      `SELECT t.session_id, s.user_id, t.expires_at, t.used_at, s.expires_at AS session_expires_at, s.revoked_at
+       FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = ? FOR UPDATE`,
+      [hash],
+    );
+    return (
+      row && {
+        sessionId: row.session_id,
+        userId: row.user_id,
+        expiresAt: row.expires_at,
+        usedAt: row.used_at,
+        sessionExpiresAt: row.session_expires_at,
+        revokedAt: row.revoked_at,
+      }
+    );
+  },
+
+  async markUsed(tx: EntityManager, hash: string, now: Date): Promise<void> {
+    await tx.query('UPDATE refresh_tokens SET used_at = ? WHERE token_hash = ?', [now, hash]);
+  },
+
+  async revoke(tx: EntityManager, sessionId: string, userId: string): Promise<void> {
+    await tx.query('UPDATE sessions SET revoked_at = ? WHERE id = ? AND user_id = ? AND revoked_at IS NULL', [
+      new Date(),
+      sessionId,
+      userId,
+    ]);
+  },
+
+  async revokeAll(tx: EntityManager, userId: string): Promise<void> {
+    await tx.query('UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL', [
+      new Date(),
+      userId,
+    ]);
+  },
+};

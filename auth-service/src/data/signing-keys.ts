@@ -1,0 +1,132 @@
+import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+import { exportJWK, generateKeyPair, importJWK, SignJWT, type CryptoKey, type JWK } from 'jose';
+import type { Component } from '@onrush/chassis/lifecycle';
+import type { Logger } from '@onrush/chassis/logger';
+import { insertRows } from '@onrush/chassis/mysql';
+
+const rotateAfterMs = 30 * 86_400_000;
+/** An old key stays published for twice the life of what it signed. */
+const publishedAfterRotationMs = 2 * 600_000;
+const reloadMs = 60_000;
+
+interface Row {
+  kid: string;
+  public_jwk: string;
+  sealed_private_jwk: string;
+  created_at: Date;
+}
+
+export interface AccessClaims {
+  userId: string;
+  sessionId: string;
+  username: string;
+  roles: string[];
+  permissions: string[];
+}
+
+/** The Ed25519 keys that sign access tokens: kept in MySQL, private parts sealed, replaced every 30 days. */
+export interface SigningKeys extends Component {
+  sign(claims: AccessClaims): Promise<string>;
+  /** RFC 7517. */
+  jwks(): { keys: JWK[] };
+}
+
+export function createSigningKeys(options: {
+  db: DataSource;
+  secret: string;
+  lifeSeconds: number;
+  logger: Logger;
+}): SigningKeys {
+  const { db, lifeSeconds, logger } = options;
+  const secret = Buffer.from(options.secret, 'base64');
+  let current: { kid: string; key: CryptoKey } | undefined;
+  let published: JWK[] = [];
+  let timer: NodeJS.Timeout | undefined;
+
+  /** One process at a time, so that a fleet that starts at once makes one key. */
+  async function load(): Promise<void> {
+    const rows = await db.transaction(async (tx) => {
+      await tx.query(`SELECT GET_LOCK(CONCAT(DATABASE(), '.signing_keys'), 10)`);
+      try {
+        const known = await tx.query<Row[]>(
+          'SELECT kid, public_jwk, sealed_private_jwk, created_at FROM signing_keys ORDER BY created_at DESC, kid LIMIT 3',
+        );
+        const newest = known[0];
+        if (newest && Date.now() - newest.created_at.getTime() < rotateAfterMs) return known;
+        const fresh = await createKey(secret);
+        await insertRows(
+          tx,
+          'signing_keys',
+          ['kid', 'public_jwk', 'sealed_private_jwk', 'created_at'],
+          [[fresh.kid, fresh.public_jwk, fresh.sealed_private_jwk, fresh.created_at]],
+        );
+        logger.info('signing key created', { kid: fresh.kid });
+        return [fresh, ...known];
+      } finally {
+        await tx.query(`SELECT RELEASE_LOCK(CONCAT(DATABASE(), '.signing_keys'))`);
+      }
+    });
+    await adopt(rows);
+  }
+
+  async function adopt(rows: Row[]): Promise<void> {
+    const [newest] = rows;
+    if (!newest) throw new Error('no signing key');
+    const privateJwk = JSON.parse(unseal(newest.sealed_private_jwk, secret)) as JWK;
+    current = { kid: newest.kid, key: (await importJWK(privateJwk, 'EdDSA')) as CryptoKey };
+    const stillNeeded = Date.now() - newest.created_at.getTime() < publishedAfterRotationMs;
+    published = (stillNeeded ? rows : [newest]).map((row) => JSON.parse(row.public_jwk) as JWK);
+  }
+
+  return {
+    name: 'signing keys',
+    async start() {
+      await load();
+      timer = setInterval(
+        () => void load().catch((error: unknown) => logger.warn('signing keys not reloaded', { error })),
+        reloadMs,
+      );
+    },
+    stop() {
+      clearInterval(timer);
+      return Promise.resolve();
+    },
+    jwks: () => ({ keys: published }),
+    async sign({ userId, sessionId, username, roles, permissions }) {
+      if (!current) throw new Error('the signing keys are not loaded');
+      return new SignJWT({ sid: sessionId, username, roles, permissions })
+        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: current.kid })
+        .setIssuer('onrush')
+        .setAudience('onrush-api')
+        .setSubject(userId)
+        .setJti(randomUUID())
+        .setIssuedAt()
+        .setExpirationTime(`${lifeSeconds}s`)
+        .sign(current.key);
+    },
+  };
+}
+
+async function createKey(secret: Buffer): Promise<Row> {
+  const kid = randomUUID();
+  const { publicKey, privateKey } = await generateKeyPair('EdDSA', { extractable: true });
+  const publicJwk = { ...(await exportJWK(publicKey)), kid, alg: 'EdDSA', use: 'sig' };
+  const sealed = seal(JSON.stringify(await exportJWK(privateKey)), secret);
+  return { kid, public_jwk: JSON.stringify(publicJwk), sealed_private_jwk: sealed, created_at: new Date() };
+}
+
+/** AES-256-GCM: nonce, tag and ciphertext, in base64. */
+function seal(text: string, secret: Buffer): string {
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv('aes-256-gcm', secret, nonce);
+  const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
+  return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64');
+}
+
+function unseal(text: string, secret: Buffer): string {
+  const bytes = Buffer.from(text, 'base64');
+  const decipher = createDecipheriv('aes-256-gcm', secret, bytes.subarray(0, 12), { authTagLength: 16 });
+  decipher.setAuthTag(bytes.subarray(12, 28));
+  return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
+}

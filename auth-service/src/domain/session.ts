@@ -1,0 +1,42 @@
+export interface Session {
+  id: string;
+  userId: string;
+  createdAt: Date;
+  expiresAt: Date;
+}
+
+export interface RefreshToken {
+  sessionId: string;
+  userId: string;
+  expiresAt: Date;
+  usedAt: Date | null;
+  sessionExpiresAt: Date;
+  revokedAt: Date | null;
+}
+
+const day = 86_400_000;
+const absoluteLifeMs = 30 * day;
+const idleLifeMs = 7 * day;
+/** A client whose answer was lost asks again with the same token within this time, and gets the same successor. */
+const graceMs = 10_000;
+
+export const startSession = (id: string, userId: string, now: Date): Session => ({
+  id,
+  userId,
+  createdAt: now,
+  expiresAt: new Date(now.getTime() + absoluteLifeMs),
+});
+
+/** Unused for a week, or older than its session: over. */
+export const tokenExpiry = (sessionExpiresAt: Date, now: Date): Date =>
+  new Date(Math.min(now.getTime() + idleLifeMs, sessionExpiresAt.getTime()));
+
+/** What a presented refresh token means. `stolen`: it was used before, so one of its two holders is a thief. */
+export function judge(
+  token: RefreshToken | undefined,
+  now: Date,
+): 'invalid' | 'fresh' | 'repeated' | 'stolen' {
+  if (!token || token.revokedAt || token.expiresAt <= now || token.sessionExpiresAt <= now) return 'invalid';
+  if (!token.usedAt) return 'fresh';
+  return now.getTime() - token.usedAt.getTime() <= graceMs ? 'repeated' : 'stolen';
+}

@@ -1,0 +1,27 @@
+import {
+  integer,
+  kafkaConfig,
+  loadConfig,
+  mysqlConfig,
+  processConfig,
+  redisConfig,
+} from '@onrush/chassis/config';
+import { z } from 'zod';
+
+const schema = z.object({
+  ...processConfig,
+  ...mysqlConfig,
+  ...redisConfig,
+  ...kafkaConfig,
+  /** Work factor of bcrypt: each step doubles the time of one hash. */
+  bcryptCost: integer(10, 16).default(12),
+  /** Hashes computed at once; they run on the thread pool, off the event loop. */
+  hashConcurrency: integer(1, 64).default(4),
+  /** Hashes that may wait for their turn; more are told to come back. */
+  hashQueueLimit: integer(1, 10_000).default(200),
+});
+
+export type Config = z.output<typeof schema>;
+export const configShape = schema.shape;
+
+export const readConfig = (): Config => loadConfig({ service: 'user-service', schema });
