@@ -1,0 +1,52 @@
+import type { Component } from '@onrush/chassis/lifecycle';
+import type { Logger } from '@onrush/chassis/logger';
+import { orderRepository } from '../data/order-repository';
+import { sagaRepository } from '../data/saga-repository';
+import { cancelOverdueOrder, type CancelOrder } from '../use-cases/cancel-order';
+import { endStaleSaga, type PlaceOrder } from '../use-cases/place-order';
+
+const ordersPerSweep = 500;
+
+/** Finds what the delay queue or a dead process forgot: MySQL, not Redis, decides when an order's time is up. */
+export function createSweep(options: {
+  deps: CancelOrder & Pick<PlaceOrder, 'db' | 'products'>;
+  everySeconds: number;
+  sagaStaleSeconds: number;
+  logger: Logger;
+}): Component {
+  const { deps, logger } = options;
+  let timer: NodeJS.Timeout | undefined;
+  let sweeping: Promise<void> = Promise.resolve();
+
+  async function sweep(): Promise<void> {
+    const now = new Date();
+    for (const orderId of await orderRepository.findOverdue(deps.db, now, ordersPerSweep))
+      await cancelOverdueOrder(deps, orderId, now);
+    const stale = new Date(now.getTime() - options.sagaStaleSeconds * 1000);
+    for (const saga of await sagaRepository.findStale(deps.db, stale)) {
+      logger.warn('saga of a dead process ended', { orderId: saga.orderId });
+      await endStaleSaga(deps, saga);
+    }
+  }
+
+  function next(): void {
+    timer = setTimeout(() => {
+      sweeping = sweep()
+        .catch((error: unknown) => logger.warn('sweep failed, it comes back', { error }))
+        .finally(next);
+    }, options.everySeconds * 1000);
+  }
+
+  return {
+    name: 'order sweep',
+    start: () => {
+      next();
+      return Promise.resolve();
+    },
+    stop: async () => {
+      clearTimeout(timer);
+      await sweeping;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+import { AppError, isAppError } from '@onrush/chassis/errors';
+import { newEvent } from '@onrush/chassis/message-broker';
+import { inTransaction } from '@onrush/chassis/mysql';
+import type { Snowflake } from '@onrush/chassis/snowflake';
+import { orderCreated } from '@onrush/proto';
+import type { Products, WantedItem } from '../clients/products';
+import { orderRepository } from '../data/order-repository';
+import { sagaRepository, type Saga } from '../data/saga-repository';
+import { createOrder, type Order, type OrderItem } from '../domain/order';
+import { orderEvent } from '../domain/order-event';
+import { errors } from '../errors';
+import { scheduleTimeouts, type AcceptReservations } from './accept-reservations';
+
+export interface PlaceOrder extends AcceptReservations {
+  db: DataSource;
+  products: Products;
+  ids: Snowflake;
+  paymentTimeoutSeconds: number;
+}
+
+export interface PlaceOrderRequest {
+  userId: string;
+  items: WantedItem[];
+  idempotencyKey: string;
+}
+
+/**
+ * An ordinary order is a saga: remember what we are about to do → reserve the stock → write the order, its event and the end of the saga in
+ * one transaction. A failure releases the stock; a crash leaves a saga that the sweep ends. The same key again gets the same answer.
+ */
+export async function placeOrder(deps: PlaceOrder, request: PlaceOrderRequest): Promise<Order> {
+  const orderId = deps.ids.nextId();
+  const requestHash = createHash('sha256').update(JSON.stringify(request.items)).digest('hex');
+  const saga = { orderId, userId: request.userId, idempotencyKey: request.idempotencyKey, requestHash };
+  if (!(await sagaRepository.begin(deps.db, saga))) return answerAgain(deps, request, requestHash);
+  try {
+    const items = await priced(deps.products, request.items);
+    await deps.products.reserve(orderId, request.items);
+    return await complete(deps, { orderId, userId: request.userId, items });
+  } catch (error) {
+    await abort(deps, orderId, isAppError(error) ? error : errors.internal({ cause: error }));
+    throw error;
+  }
+}
+
+/** Prices and names are ours, never the client's. */
+async function priced(products: Products, wanted: WantedItem[]): Promise<OrderItem[]> {
+  const onSale = await products.findOnSale([...new Set(wanted.map((item) => item.productId))]);
+  return wanted.map(({ productId, quantity }) => {
+    const product = onSale.get(productId);
+    if (!product) throw errors.productNotForSale({ meta: { productId } });
+    return { productId, quantity, ...product };
+  });
+}
+
+async function complete(
+  deps: PlaceOrder,
+  { orderId, userId, items }: { orderId: string; userId: string; items: OrderItem[] },
+): Promise<Order> {
+  const createdAt = new Date();
+  const order = createOrder({
+    id: orderId,
+    userId,
+    kind: 'ORDINARY',
+    reservationId: null,
+    activityId: null,
+    items,
+    createdAt,
+    expiresAt: new Date(createdAt.getTime() + deps.paymentTimeoutSeconds * 1000),
+  });
+  await inTransaction(deps.db, async (tx) => {
+    // The sweep may have given this saga up: then its stock is free again, and there must be no order.
+    if (!(await sagaRepository.end(tx, orderId, { state: 'DONE', answer: JSON.stringify(order) })))
+      throw errors.unavailable({ retryAfterSeconds: 1 });
+    await orderRepository.insertNew(tx, [order]);
+    await deps.outbox.add(tx, [newEvent(orderCreated, order.id, orderEvent(order, createdAt))]);
+  });
+  deps.outbox.wake();
+  await scheduleTimeouts(deps.timeouts, [order]);
+  return order;
+}
+
+/** Ends the saga first, so that it cannot complete any more; then its stock is free to go. */
+async function abort(
+  { db, products }: Pick<PlaceOrder, 'db' | 'products'>,
+  orderId: string,
+  error: AppError,
+): Promise<void> {
+  const { code, reason, status, message } = error;
+  const ended = await sagaRepository.end(db.manager, orderId, {
+    state: 'ABORTED',
+    answer: JSON.stringify({ code, reason, status, message }),
+  });
+  if (ended) await products.release(orderId);
+}
+
+async function answerAgain(
+  { db }: PlaceOrder,
+  request: PlaceOrderRequest,
+  requestHash: string,
+): Promise<Order> {
+  const saga = await sagaRepository.findByKey(db, request.userId, request.idempotencyKey);
+  if (!saga) throw errors.unavailable({ retryAfterSeconds: 1 });
+  if (saga.requestHash !== requestHash) throw errors.idempotencyKeyReused();
+  const answer = JSON.parse(saga.answer ?? 'null') as unknown;
+  switch (saga.state) {
+    case 'RESERVING':
+      throw errors.requestInFlight({ retryAfterSeconds: 1 });
+    case 'ABORTED':
+      throw new AppError(answer as ConstructorParameters<typeof AppError>[0]);
+    case 'DONE':
+      return revive(answer as Order);
+  }
+}
+
+const revive = (order: Order): Order => ({
+  ...order,
+  createdAt: new Date(order.createdAt),
+  expiresAt: new Date(order.expiresAt),
+});
+
+/** What a dead process left behind: its stock is released, and its client learns that nothing was ordered. */
+export async function endStaleSaga(deps: Pick<PlaceOrder, 'db' | 'products'>, saga: Saga): Promise<void> {
+  await abort(deps, saga.orderId, errors.unavailable());
+}
