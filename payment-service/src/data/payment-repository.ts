@@ -88,7 +88,10 @@ export const paymentRepository = {
   },
 
   async reopen(db: DataSource, id: string): Promise<void> {
-    await db.query(`UPDATE payments SET status = 'PENDING', updated_at = ? WHERE id = ? AND status = 'FAILED'`, [new Date(), id]);
+    await db.query(
+      `UPDATE payments SET status = 'PENDING', updated_at = ? WHERE id = ? AND status = 'FAILED'`,
+      [new Date(), id],
+    );
   },
 
   /** The guard that no payment gives back more than it took. */
