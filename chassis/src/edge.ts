@@ -39,7 +39,14 @@ export interface Edge {
 /** How a service is reached: one HTTP port (for the gateway), one gRPC port (for the fleet), announced to the registry. */
 export function createEdge(options: EdgeOptions): Edge {
   const { config, service, discovery } = options;
-  const http = createHttpServer({ ...options, host: config.host, port: config.httpPort });
+  const openApi = () =>
+    openApiDocument({
+      title: service,
+      version: config.serviceVersion,
+      routes: options.routes,
+      errors: options.errors.all,
+    });
+  const http = createHttpServer({ ...options, host: config.host, port: config.httpPort, openApi });
   const grpc = createGrpcServer({
     ...options,
     host: config.host,
@@ -63,13 +70,7 @@ export function createEdge(options: EdgeOptions): Edge {
   };
   return {
     components: [http, grpc, registration],
-    openApi: () =>
-      openApiDocument({
-        title: service,
-        version: config.serviceVersion,
-        routes: options.routes,
-        errors: options.errors.all,
-      }),
+    openApi,
     httpPort: http.port,
     grpcPort: grpc.port,
   };

@@ -30,6 +30,8 @@ export interface HttpServerOptions {
   /** The services that may call; the gateway is the only one that does. */
   allow?: string[];
   bodyLimitBytes?: number;
+  /** Served as `/openapi.json` to the callers that may call. */
+  openApi?: () => unknown;
 }
 
 export interface HttpServer extends Component {
@@ -86,6 +88,7 @@ export function createHttpApp(options: HttpServerOptions): Express {
       next(options.errors.methodNotAllowed());
     });
   }
+  app.get('/openapi.json', (_request, response) => void response.json(options.openApi?.() ?? {}));
   app.use((_request, _response, next) => next(options.errors.notFound()));
   app.use(sendErrors(options.errors, options.logger));
   return app;
@@ -167,7 +170,11 @@ function answer(route: Route, errors: CommonErrors): RequestHandler {
       query: spec.query && validate(spec.query, request.query, errors),
       body: spec.body && validate(spec.body, request.body ?? {}, errors),
       user: user as never,
-      idempotencyKey: readIdempotencyKey(request, spec.idempotencyKey === 'required', errors),
+      idempotencyKey: parseIdempotencyKey(
+        request.get('idempotency-key'),
+        spec.idempotencyKey === 'required',
+        errors,
+      ),
       rawBody: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
       header: (name) => request.get(name),
     };
@@ -207,20 +214,17 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown, errors:
 }
 
 /** A structured-field string (RFC 8941, quoted) or the bare value. */
-export function readIdempotencyKey(
-  request: Request,
+export function parseIdempotencyKey(
+  sent: string | undefined,
   required: boolean,
   errors: CommonErrors,
 ): string | undefined {
-  const sent = request.get('idempotency-key');
   if (sent === undefined && !required) return undefined;
   const key = sent?.replace(/^"(.*)"$/, '$1') ?? '';
-  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
-    throw errors.invalidArgument({
-      fields: [{ field: 'Idempotency-Key', message: 'expected 1 to 255 visible ASCII characters' }],
-    });
-  }
-  return key;
+  if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  throw errors.invalidArgument({
+    fields: [{ field: 'Idempotency-Key', message: 'expected 1 to 255 visible ASCII characters' }],
+  });
 }
 
 export const sendData = (response: Response, data: unknown): void => {

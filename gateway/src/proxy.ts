@@ -1,0 +1,130 @@
+import http from 'node:http';
+import type { Socket } from 'node:net';
+import type { Request, RequestHandler, Response } from 'express';
+import { createProxyMiddleware } from 'http-proxy-middleware';
+import { createBalancer, type Pick } from '@onrush/chassis/balancer';
+import type { Discovery, Instance } from '@onrush/chassis/discovery';
+import type { AppError } from '@onrush/chassis/errors';
+import { errorBody } from '@onrush/chassis/http-server';
+import { internalTokenHeader, type InternalTokens } from '@onrush/chassis/internal-tokens';
+import type { Metrics } from '@onrush/chassis/metrics';
+import { currentContext } from '@onrush/chassis/request-context';
+import { clientAddress } from './client-address';
+import { errors } from './errors';
+import { stripHeaders } from './request-headers';
+import type { GatewayRoute } from './routes';
+
+export interface ProxyOptions {
+  discovery: Discovery;
+  tokens: InternalTokens;
+  metrics: Metrics;
+  upstreams: string[];
+  trustedHops: number;
+  canaryHeaderEnabled: boolean;
+}
+
+/** Forwards a request to one instance of its upstream, as the verified user, with the time that is left. */
+export function createProxy(options: ProxyOptions): (route: GatewayRoute) => RequestHandler {
+  const { discovery, tokens } = options;
+  const balancers = new Map(
+    options.upstreams.map((upstream) => [upstream, createBalancer(discovery, upstream)]),
+  );
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 64 });
+  const picks = new WeakMap<Request, Pick>();
+  const answered = options.metrics.counter('gateway_upstream_answers_total', 'Answers of upstreams', [
+    'upstream',
+    'version',
+    'code',
+  ]);
+
+  function pickFor(request: Request, route: GatewayRoute): Pick {
+    const balancer = balancers.get(route.upstream);
+    const wanted = options.canaryHeaderEnabled ? request.get('x-canary') : undefined;
+    const pick =
+      (wanted && balancer?.pick((instance) => isCanary(instance, wanted))) ||
+      balancer?.pick((instance) => !instance.canary) ||
+      balancer?.pick();
+    if (!pick) throw errors.upstreamFailed({ retryAfterSeconds: 1, meta: { upstream: route.upstream } });
+    return pick;
+  }
+
+  async function prepare(request: Request, response: Response, route: GatewayRoute): Promise<Pick> {
+    const pick = pickFor(request, route);
+    picks.set(request, pick);
+    const context = currentContext();
+    const address = clientAddress(request, options.trustedHops);
+    stripHeaders(request.headers);
+    Object.assign(request.headers, {
+      [internalTokenHeader]: await tokens.issue(route.upstream, context?.user),
+      'x-request-id': context?.requestId,
+      'x-deadline-ms': String(route.timeoutMs),
+      'x-forwarded-for': address,
+      'x-forwarded-proto': 'http',
+      'x-forwarded-host': request.get('host') ?? '',
+    });
+    request.headers['traceparent'] ??= `00-${context?.traceId}-${context?.traceId.slice(0, 16)}-00`;
+    response.set('X-Served-Version', pick.instance.version);
+    return pick;
+  }
+
+  const proxyWithin = (timeoutMs: number) =>
+    createProxyMiddleware<Request, Response>({
+      target: 'http://placeholder.invalid',
+      router: (request) => targetOf(picks.get(request)?.instance),
+      agent,
+      proxyTimeout: timeoutMs,
+      on: {
+        proxyRes: (answer, request) => {
+          const pick = picks.get(request);
+          pick?.done((answer.statusCode ?? 500) >= 500 ? 'failed' : 'ok');
+          const { service: upstream = '', version = '' } = pick?.instance ?? {};
+          answered.inc({ upstream, version, code: String(answer.statusCode) });
+        },
+        error: (error, request, response) => {
+          const failure = failureOf(error as NodeJS.ErrnoException);
+          picks.get(request)?.done(failure.httpStatus === 504 ? 'failed' : 'unreachable');
+          sendFailure(response, failure);
+        },
+      },
+    });
+
+  const byTimeout = new Map<number, RequestHandler>();
+  const proxyFor = (timeoutMs: number): RequestHandler => {
+    const proxy = byTimeout.get(timeoutMs) ?? proxyWithin(timeoutMs);
+    byTimeout.set(timeoutMs, proxy);
+    return proxy;
+  };
+
+  return (route) => {
+    const proxy = proxyFor(route.timeoutMs);
+    return async (request, response, next) => {
+      const pick = await prepare(request, response, route);
+      // Also a client that goes away ends the call.
+      response.once('close', () => pick.done('ok'));
+      await proxy(request, response, next);
+    };
+  };
+}
+
+/** `true` takes any canary; anything else names a version. */
+const isCanary = (instance: Instance, wanted: string): boolean =>
+  instance.canary && (wanted === 'true' || wanted === instance.version);
+
+const targetOf = (instance: Instance | undefined): string =>
+  `http://${instance?.address}:${instance?.httpPort}`;
+
+function failureOf(error: NodeJS.ErrnoException): AppError {
+  const timedOut =
+    error.code === 'ETIMEDOUT' || error.code === 'ECONNRESET' || /timeout/i.test(error.message);
+  if (timedOut) return errors.deadlineExceeded({ cause: error });
+  return errors.upstreamFailed({ cause: error, retryAfterSeconds: 1 });
+}
+
+function sendFailure(response: Response | Socket, failure: AppError): void {
+  if (!('headersSent' in response))
+    return void response.end('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\n\r\n');
+  // Half an answer must not look like a whole one.
+  if (response.headersSent || response.destroyed) return void response.destroy();
+  if (failure.retryAfterSeconds !== undefined) response.set('Retry-After', String(failure.retryAfterSeconds));
+  response.status(failure.httpStatus).json(errorBody(failure));
+}
