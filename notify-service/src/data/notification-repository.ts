@@ -88,12 +88,18 @@ export const notificationRepository = {
   },
 
   /** Reading twice keeps the first time. */
-  async markRead(db: DataSource, userId: string, id: string | 'all'): Promise<void> {
-    const only = id === 'all' ? '' : ' AND id = ?';
-    await db.query(`UPDATE notifications SET read_at = ? WHERE user_id = ? AND read_at IS NULL${only}`, [
+  async markRead(db: DataSource, userId: string, id: string): Promise<void> {
+    await db.query('UPDATE notifications SET read_at = ? WHERE id = ? AND user_id = ? AND read_at IS NULL', [
+      new Date(),
+      id,
+      userId,
+    ]);
+  },
+
+  async markAllRead(db: DataSource, userId: string): Promise<void> {
+    await db.query('UPDATE notifications SET read_at = ? WHERE user_id = ? AND read_at IS NULL', [
       new Date(),
       userId,
-      ...(id === 'all' ? [] : [id]),
     ]);
   },
 };

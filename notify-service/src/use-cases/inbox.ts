@@ -22,4 +22,4 @@ export async function readNotification({ db }: Inbox, id: string, userId: string
 }
 
 export const readAll = ({ db }: Inbox, userId: string): Promise<void> =>
-  notificationRepository.markRead(db, userId, 'all');
+  notificationRepository.markAllRead(db, userId);

@@ -2,6 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { insertRows, isDuplicateKey } from '@onrush/chassis/mysql';
 import type { JournalLine } from '../domain/journal';
 import type { Payment, PaymentStatus } from '../domain/payment';
+import type { Refund } from '../domain/refund';
 
 interface Row {
   id: string;
@@ -13,6 +14,7 @@ interface Row {
   currency: 'CNY';
   status: PaymentStatus;
   refunded_amount: string;
+  trade_no: string | null;
   expires_at: Date;
   created_at: Date;
   paid_at: Date | null;
@@ -79,16 +81,22 @@ export const paymentRepository = {
     );
   },
 
-  async markStatus(tx: EntityManager, id: string, status: 'CLOSED' | 'FAILED'): Promise<void> {
-    await tx.query(`UPDATE payments SET status = ?, updated_at = ? WHERE id = ? AND status = 'PENDING'`, [
-      status,
-      new Date(),
-      id,
-    ]);
+  async markFailed(tx: EntityManager, id: string, tradeNo: string): Promise<void> {
+    await tx.query(
+      `UPDATE payments SET status = 'FAILED', trade_no = ?, updated_at = ? WHERE id = ? AND status = 'PENDING'`,
+      [tradeNo, new Date(), id],
+    );
   },
 
-  async reopen(db: DataSource, id: string): Promise<void> {
-    await db.query(
+  async markClosed(tx: EntityManager, id: string): Promise<void> {
+    await tx.query(
+      `UPDATE payments SET status = 'CLOSED', updated_at = ? WHERE id = ? AND status IN ('PENDING', 'FAILED')`,
+      [new Date(), id],
+    );
+  },
+
+  async reopen(tx: EntityManager, id: string): Promise<void> {
+    await tx.query(
       `UPDATE payments SET status = 'PENDING', updated_at = ? WHERE id = ? AND status = 'FAILED'`,
       [new Date(), id],
     );
@@ -103,31 +111,32 @@ export const paymentRepository = {
     return result.affectedRows === 1;
   },
 
-  async insertRefund(
-    tx: EntityManager,
-    refund: { id: string; refundNo: string; paymentId: string; amount: number; reason: string },
-  ): Promise<void> {
-    const row = [
-      refund.id,
-      refund.refundNo,
-      refund.paymentId,
-      refund.amount,
-      refund.reason,
-      'SUCCEEDED',
-      new Date(),
-    ];
-    await insertRows(
-      tx,
-      'refunds',
-      ['id', 'refund_no', 'payment_id', 'amount', 'reason', 'status', 'created_at'],
-      [row],
-    );
+  /** False when the payment was refunded before. */
+  async insertRefund(tx: EntityManager, refund: Refund): Promise<boolean> {
+    const { id, refundNo, paymentId, amount, reason } = refund;
+    const row = [id, refundNo, paymentId, amount, reason, 'SUCCEEDED', new Date()];
+    const names = ['id', 'refund_no', 'payment_id', 'amount', 'reason', 'status', 'created_at'];
+    try {
+      await insertRows(tx, 'refunds', names, [row]);
+      return true;
+    } catch (error) {
+      if (isDuplicateKey(error)) return false;
+      throw error;
+    }
   },
 
   async book(tx: EntityManager, lines: JournalLine[]): Promise<void> {
     const now = new Date();
-    const rows = lines.map((line) => [line.entry, line.account, line.amount, 'CNY', now]);
-    await insertRows(tx, 'journal_lines', ['entry', 'account', 'amount', 'currency', 'booked_at'], rows);
+    const rows = lines.map((line) => [
+      line.entryId,
+      line.account,
+      line.debit,
+      line.credit,
+      line.reference,
+      now,
+    ]);
+    const names = ['entry_id', 'account', 'debit', 'credit', 'reference', 'booked_at'];
+    await insertRows(tx, 'journal_entries', names, rows);
   },
 
   /** The order is over: no payment of it may begin any more. */
@@ -137,6 +146,7 @@ export const paymentRepository = {
     });
   },
 
+  /** Waits for a cancellation that is being carried out. */
   async isOrderClosed(tx: EntityManager, orderId: string): Promise<boolean> {
     const rows = await tx.query<unknown[]>(
       'SELECT 1 FROM closed_orders WHERE order_id = ? LOCK IN SHARE MODE',
@@ -146,11 +156,11 @@ export const paymentRepository = {
   },
 
   async recordAnomaly(
-    db: DataSource,
+    manager: EntityManager,
     anomaly: { paymentNo: string; reason: string; body: string },
   ): Promise<void> {
-    const row = [anomaly.paymentNo.slice(0, 64), anomaly.reason, anomaly.body.slice(0, 4_000), new Date()];
-    await insertRows(db.manager, 'payment_anomalies', ['payment_no', 'reason', 'body', 'seen_at'], [row]);
+    const row = [anomaly.paymentNo, anomaly.reason, anomaly.body.slice(0, 4_000), new Date()];
+    await insertRows(manager, 'payment_anomalies', ['payment_no', 'reason', 'body', 'seen_at'], [row]);
   },
 };
 
@@ -167,6 +177,7 @@ async function findBy(manager: EntityManager, condition: string, value: string):
     currency: row.currency,
     status: row.status,
     refundedAmount: Number(row.refunded_amount),
+    tradeNo: row.trade_no,
     expiresAt: row.expires_at,
     createdAt: row.created_at,
     paidAt: row.paid_at,

@@ -1,23 +1,45 @@
 import type { Payment } from './payment';
 
-/** One line of double-entry bookkeeping: the lines of an entry add up to zero. Amounts in fen; plus is debit, minus is credit. */
+/** One line of double-entry bookkeeping: the debits of an entry equal its credits. Amounts in fen. */
 export interface JournalLine {
-  entry: string;
+  entryId: string;
   account: string;
-  amount: number;
+  debit: number;
+  credit: number;
+  /** The payment it is about. */
+  reference: string;
 }
 
 /** The provider owes us what the buyer paid; we owe the buyer a ticket. */
-export const captureEntry = (payment: Payment): JournalLine[] => [
-  { entry: `capture:${payment.paymentNo}`, account: `provider:${payment.channel}`, amount: payment.amount },
-  { entry: `capture:${payment.paymentNo}`, account: 'customer-orders', amount: -payment.amount },
-];
+export const captureEntry = (payment: Payment): JournalLine[] =>
+  transfer(payment, {
+    entryId: `capture:${payment.paymentNo}`,
+    debited: `provider:${payment.channel}`,
+    credited: 'customer-orders',
+    amount: payment.amount,
+  });
 
 /** The other way round. */
 export const refundEntry = (
   payment: Payment,
-  refund: { refundNo: string; amount: number },
+  { refundNo, amount }: { refundNo: string; amount: number },
+): JournalLine[] =>
+  transfer(payment, {
+    entryId: `refund:${refundNo}`,
+    debited: 'customer-orders',
+    credited: `provider:${payment.channel}`,
+    amount,
+  });
+
+const transfer = (
+  { paymentNo: reference }: Payment,
+  {
+    entryId,
+    debited,
+    credited,
+    amount,
+  }: Record<'entryId' | 'debited' | 'credited', string> & { amount: number },
 ): JournalLine[] => [
-  { entry: `refund:${refund.refundNo}`, account: 'customer-orders', amount: refund.amount },
-  { entry: `refund:${refund.refundNo}`, account: `provider:${payment.channel}`, amount: -refund.amount },
+  { entryId, account: debited, debit: amount, credit: 0, reference },
+  { entryId, account: credited, debit: 0, credit: amount, reference },
 ];

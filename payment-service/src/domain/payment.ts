@@ -11,6 +11,8 @@ export interface Payment {
   currency: 'CNY';
   status: PaymentStatus;
   refundedAmount: number;
+  /** The provider's number of the last try that it reported. */
+  tradeNo: string | null;
   expiresAt: Date;
   createdAt: Date;
   paidAt: Date | null;
@@ -39,6 +41,7 @@ export function createPayment(
     currency: 'CNY',
     status: 'PENDING',
     refundedAmount: 0,
+    tradeNo: null,
     expiresAt: order.expiresAt,
     createdAt: now,
     paidAt: null,
@@ -54,11 +57,21 @@ export interface ProviderReport {
   paidAt: Date;
 }
 
-/** What a provider's word does to a payment. Money that was taken is never ignored, whatever we had closed or failed before. */
+export type Effect = 'capture' | 'fail' | 'paid-twice' | 'none';
+
+/**
+ * What a provider's word does to a payment. Money that was taken is never ignored, whatever we had closed or failed before; a report of a
+ * try that we know already does nothing, also when the buyer has begun another try since.
+ */
 export function effectOf(
-  payment: Pick<Payment, 'status'>,
-  report: Pick<ProviderReport, 'status'>,
-): 'capture' | 'fail' | 'none' {
-  if (report.status === 'SUCCESS') return payment.status === 'SUCCEEDED' ? 'none' : 'capture';
-  return payment.status === 'PENDING' ? 'fail' : 'none';
+  payment: Pick<Payment, 'status' | 'tradeNo'>,
+  report: Pick<ProviderReport, 'status' | 'tradeNo'>,
+): Effect {
+  const isKnownTry = payment.tradeNo === report.tradeNo;
+  if (report.status === 'FAILED') return payment.status === 'PENDING' && !isKnownTry ? 'fail' : 'none';
+  if (payment.status !== 'SUCCEEDED') return 'capture';
+  return isKnownTry ? 'none' : 'paid-twice';
 }
+
+export const isPayable = (order: Pick<PayableOrder, 'status' | 'expiresAt'>, now: Date): boolean =>
+  order.status === 'CREATED' && order.expiresAt > now;

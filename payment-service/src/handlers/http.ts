@@ -22,12 +22,9 @@ export const httpRoutes = (deps: HttpDeps): Route[] => [
       status: 201,
       idempotencyKey: 'required',
     },
-    async ({ body, user }) => {
-      const payment = await startPayment(deps, {
-        orderId: body.order_id,
-        userId: user.id,
-        channel: body.channel,
-      });
+    async ({ body, user, idempotencyKey }) => {
+      const { order_id: orderId, channel } = body;
+      const payment = await startPayment(deps, { orderId, userId: user.id, channel, idempotencyKey });
       return toPaymentView(payment, deps.publicUrl);
     },
   ),

@@ -1,6 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isAppError } from '@onrush/chassis/errors';
 import { Reply, route, type Route } from '@onrush/chassis/http-routes';
+import type { Logger } from '@onrush/chassis/logger';
+import { isTransient } from '@onrush/chassis/mysql';
 import { z } from 'zod';
 import { settlePayment, type SettlePayment } from '../use-cases/settle-payment';
 
@@ -13,6 +15,8 @@ const callback = z.object({
   paid_at: z.iso.datetime({ offset: true }),
 });
 
+type Verdict = 'success' | 'fail';
+
 /** `success` only after the commit; anything else makes the provider send it again. */
 export const mockCallback = (deps: SettlePayment & { mockPaymentSecret: string }): Route =>
   route(
@@ -24,20 +28,27 @@ export const mockCallback = (deps: SettlePayment & { mockPaymentSecret: string }
       reply: z.enum(['success', 'fail']),
       bare: 'text',
     },
-    async ({ rawBody, header }) => {
-      if (!isSigned(rawBody, header('x-mock-signature'), deps.mockPaymentSecret))
-        return new Reply(401, 'fail' as const);
+    async (request) => {
+      const { rawBody } = request;
+      if (!isSigned(rawBody, request.header('x-mock-signature'), deps.mockPaymentSecret))
+        return new Reply<Verdict>(401, 'fail');
       const report = parse(rawBody);
-      if (!report) return new Reply(400, 'fail' as const);
+      if (!report) return new Reply<Verdict>(400, 'fail');
       try {
-        await settlePayment(deps, report, rawBody.toString('utf8'));
-        return 'success' as const;
+        await settlePayment(deps, { report, body: rawBody.toString('utf8') });
+        return 'success';
       } catch (error) {
-        if (isAppError(error) && error.httpStatus === 400) return new Reply(400, 'fail' as const);
-        throw error;
+        return refusal(error, deps.logger);
       }
     },
   );
+
+/** Providers read one word: what went wrong is for our log. */
+function refusal(error: unknown, logger: Logger): Reply<Verdict> {
+  if (isAppError(error)) return new Reply(error.httpStatus, 'fail');
+  logger.error('callback not handled', { error });
+  return new Reply(isTransient(error) ? 503 : 500, 'fail');
+}
 
 /** Hex HMAC-SHA256 over the bytes as they came. */
 function isSigned(body: Buffer, signature: string | undefined, secret: string): boolean {

@@ -27,9 +27,9 @@ export const paymentStatusView = z.object({
   paid_at: z.string().nullable(),
 });
 
-/** The mock provider has no page of its own: its URL names the payment that a signed callback will settle. */
+/** The mock provider has no page of its own: the URL names the payment that a signed callback will settle. */
 export const payUrlOf = (payment: Payment, publicUrl: string): string =>
-  `${publicUrl}/api/v1/payment/callback/mock?payment_no=${payment.paymentNo}`;
+  `${publicUrl}/api/v1/payment/mock/${payment.paymentNo}`;
 
 export const toPaymentView = (payment: Payment, publicUrl: string): z.input<typeof paymentView> => ({
   id: payment.id,

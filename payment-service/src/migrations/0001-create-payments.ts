@@ -30,17 +30,20 @@ const tables = [
     status varchar(16) NOT NULL,
     created_at datetime(3) NOT NULL,
     PRIMARY KEY (id),
-    UNIQUE KEY uq_refunds_refund_no (refund_no)
+    UNIQUE KEY uq_refunds_refund_no (refund_no),
+    UNIQUE KEY uq_refunds_payment_id (payment_id)
   ) DEFAULT CHARSET=utf8mb4`,
-  `CREATE TABLE journal_lines (
+  `CREATE TABLE journal_entries (
     id bigint unsigned NOT NULL AUTO_INCREMENT,
-    entry varchar(64) NOT NULL,
+    entry_id varchar(64) NOT NULL,
     account varchar(64) NOT NULL,
-    amount bigint NOT NULL,
-    currency char(3) NOT NULL,
+    debit bigint NOT NULL,
+    credit bigint NOT NULL,
+    reference varchar(32) NOT NULL,
     booked_at datetime(3) NOT NULL,
     PRIMARY KEY (id),
-    UNIQUE KEY uq_journal_lines_entry_account (entry, account)
+    UNIQUE KEY uq_journal_entries_account (entry_id, account),
+    KEY ix_journal_entries_reference (reference)
   ) DEFAULT CHARSET=utf8mb4`,
   `CREATE TABLE payment_anomalies (
     id bigint unsigned NOT NULL AUTO_INCREMENT,
@@ -50,6 +53,13 @@ const tables = [
     seen_at datetime(3) NOT NULL,
     PRIMARY KEY (id),
     KEY ix_payment_anomalies_payment_no (payment_no)
+  ) DEFAULT CHARSET=utf8mb4`,
+  `CREATE TABLE payment_requests (
+    user_id bigint unsigned NOT NULL,
+    idempotency_key varchar(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    order_id bigint unsigned NOT NULL,
+    created_at datetime(3) NOT NULL,
+    PRIMARY KEY (user_id, idempotency_key)
   ) DEFAULT CHARSET=utf8mb4`,
   `CREATE TABLE closed_orders (
     order_id bigint unsigned NOT NULL,
@@ -70,7 +80,8 @@ export class CreatePayments1700000000001 implements MigrationInterface {
       'outbox',
       'closed_orders',
       'payment_anomalies',
-      'journal_lines',
+      'payment_requests',
+      'journal_entries',
       'refunds',
       'payments',
     ]) {

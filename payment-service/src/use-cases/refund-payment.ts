@@ -6,22 +6,18 @@ import { paymentRepository } from '../data/payment-repository';
 import { refundEntry } from '../domain/journal';
 import type { Payment } from '../domain/payment';
 import { paymentEvent } from '../domain/payment-event';
+import { fullRefund } from '../domain/refund';
 
-/** Gives all of it back, once: the number of the refund follows from the payment. The channel `mock` refunds at once. */
+/** Gives all of it back, once. The channel `mock` refunds at once. */
 export async function refundInFull(
   { outbox }: { outbox: Outbox },
   tx: EntityManager,
   { payment, reason }: { payment: Payment; reason: string },
 ): Promise<void> {
-  if (!(await paymentRepository.addRefunded(tx, payment.id, payment.amount))) return;
-  const refund = {
-    id: payment.id,
-    refundNo: `R${payment.id}`,
-    paymentId: payment.id,
-    amount: payment.amount,
-    reason,
-  };
-  await paymentRepository.insertRefund(tx, refund);
+  const refund = fullRefund(payment, reason);
+  if (!(await paymentRepository.insertRefund(tx, refund))) return;
+  if (!(await paymentRepository.addRefunded(tx, payment.id, refund.amount)))
+    throw new Error(`payment ${payment.id} would give back more than it took`);
   await paymentRepository.book(tx, refundEntry(payment, refund));
   await outbox.add(tx, [newEvent(paymentRefunded, payment.orderId, paymentEvent(payment, new Date()))]);
 }

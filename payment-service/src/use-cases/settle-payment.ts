@@ -17,32 +17,43 @@ export interface SettlePayment {
   logger: Logger;
 }
 
+/** The report, and the bytes it came in: they are kept when a person has to look at them. */
+export interface SignedReport {
+  report: ProviderReport;
+  body: string;
+}
+
 /**
  * What the provider reports, once, however often it does. Money for a payment that we had closed is booked and goes back at once. What does
  * not match our payment changes nothing, and is kept for a person to look at.
  */
-export async function settlePayment(
-  deps: SettlePayment,
-  report: ProviderReport,
-  body: string,
-): Promise<void> {
-  const mismatch = await inTransaction(deps.db, async (tx) => {
+export async function settlePayment(deps: SettlePayment, { report, body }: SignedReport): Promise<void> {
+  const anomaly = await inTransaction(deps.db, async (tx) => {
     const payment = await paymentRepository.lockByNumber(tx, report.paymentNo);
     const difference = differenceOf(payment, report);
     if (difference || !payment) return difference;
-    await apply(deps, tx, { payment, report });
-    return undefined;
+    return apply(deps, tx, { payment, report });
   });
-  if (mismatch) {
-    deps.logger.error('callback does not match', { paymentNo: report.paymentNo, reason: mismatch });
-    await paymentRepository.recordAnomaly(deps.db, { paymentNo: report.paymentNo, reason: mismatch, body });
-    throw errors.callbackMismatch({ meta: { reason: mismatch } });
-  }
+  if (anomaly) await keepForAPerson(deps, { report, body }, anomaly);
   deps.outbox.wake();
 }
 
-function differenceOf(payment: Payment | null, report: ProviderReport): string | undefined {
-  if (!payment || payment.channel !== 'mock') return 'unknown payment';
+/** A second payment of the same thing is true, so the provider is told that we know; anything else it must look at as well. */
+async function keepForAPerson(
+  { db, logger }: SettlePayment,
+  { report, body }: SignedReport,
+  reason: Anomaly,
+): Promise<void> {
+  logger.error('a callback needs a person', { paymentNo: report.paymentNo, reason });
+  await paymentRepository.recordAnomaly(db.manager, { paymentNo: report.paymentNo, reason, body });
+  if (reason !== 'paid twice') throw errors.callbackMismatch({ meta: { reason } });
+}
+
+type Anomaly = 'unknown payment' | 'another amount' | 'another currency' | 'paid twice';
+
+function differenceOf(payment: Payment | null, report: ProviderReport): Anomaly | undefined {
+  // The database compares without regard to case and trailing spaces; we do not.
+  if (payment?.paymentNo !== report.paymentNo || payment.channel !== 'mock') return 'unknown payment';
   if (payment.amount !== report.amount) return 'another amount';
   if (payment.currency !== report.currency) return 'another currency';
   return undefined;
@@ -52,21 +63,29 @@ async function apply(
   { outbox }: SettlePayment,
   tx: EntityManager,
   { payment, report }: { payment: Payment; report: ProviderReport },
-): Promise<void> {
+): Promise<Anomaly | undefined> {
   switch (effectOf(payment, report)) {
     case 'none':
-      return;
+      return undefined;
+    case 'paid-twice':
+      return 'paid twice';
     case 'fail':
-      await paymentRepository.markStatus(tx, payment.id, 'FAILED');
+      await paymentRepository.markFailed(tx, payment.id, report.tradeNo);
       await outbox.add(tx, [newEvent(paymentFailed, payment.orderId, paymentEvent(payment, new Date()))]);
-      return;
+      return undefined;
     case 'capture':
-      await paymentRepository.markCaptured(tx, payment.id, report);
-      await paymentRepository.book(tx, captureEntry(payment));
-      await outbox.add(tx, [
-        newEvent(paymentSucceeded, payment.orderId, paymentEvent(payment, report.paidAt)),
-      ]);
-      if (payment.status === 'CLOSED')
-        await refundInFull({ outbox }, tx, { payment, reason: 'order-cancelled' });
+      await capture({ outbox }, tx, { payment, report });
+      return undefined;
   }
+}
+
+async function capture(
+  { outbox }: { outbox: Outbox },
+  tx: EntityManager,
+  { payment, report }: { payment: Payment; report: ProviderReport },
+): Promise<void> {
+  await paymentRepository.markCaptured(tx, payment.id, report);
+  await paymentRepository.book(tx, captureEntry(payment));
+  await outbox.add(tx, [newEvent(paymentSucceeded, payment.orderId, paymentEvent(payment, report.paidAt))]);
+  if (payment.status === 'CLOSED') await refundInFull({ outbox }, tx, { payment, reason: 'order-cancelled' });
 }

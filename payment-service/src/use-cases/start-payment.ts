@@ -1,9 +1,10 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { inTransaction } from '@onrush/chassis/mysql';
 import type { Snowflake } from '@onrush/chassis/snowflake';
 import type { Orders } from '../clients/orders';
 import { paymentRepository } from '../data/payment-repository';
-import { createPayment, type Payment } from '../domain/payment';
+import { requestRepository } from '../data/request-repository';
+import { createPayment, isPayable, type Payment } from '../domain/payment';
 import { errors } from '../errors';
 
 export interface StartPayment {
@@ -12,41 +13,65 @@ export interface StartPayment {
   ids: Snowflake;
 }
 
-/** One payment an order: the same order again gets the same payment, also when two ask at once. */
-export async function startPayment(
-  deps: StartPayment,
-  { orderId, userId, channel }: { orderId: string; userId: string; channel: string },
-): Promise<Payment> {
-  if (channel !== 'mock') throw errors.channelNotConfigured({ meta: { channel } });
-  const order = await deps.orders.find(orderId, userId);
-  const known = await paymentRepository.findByOrder(deps.db, orderId);
-  if (known) return again(deps, known, channel);
-  if (order.status !== 'CREATED' || order.expiresAt <= new Date())
-    throw errors.orderNotPayable({ meta: { orderId, status: order.status } });
-
-  const payment = createPayment(deps.ids.nextId(), order, { channel, now: new Date() });
-  const inserted = await inTransaction(deps.db, async (tx) => {
-    if (await paymentRepository.isOrderClosed(tx, orderId))
-      throw errors.orderNotPayable({ meta: { orderId, status: 'CANCELLED' } });
-    return paymentRepository.insert(tx, payment);
-  });
-  if (inserted) return payment;
-  const faster = await paymentRepository.findByOrder(deps.db, orderId);
-  if (!faster) throw errors.unavailable({ retryAfterSeconds: 1 });
-  return again(deps, faster, channel);
+export interface PaymentRequest {
+  orderId: string;
+  userId: string;
+  channel: string;
+  /** Absent when order-service asks. */
+  idempotencyKey?: string | undefined;
 }
+
+/** One payment an order: the same order again gets the same payment, also when many ask at once. */
+export async function startPayment(deps: StartPayment, request: PaymentRequest): Promise<Payment> {
+  if (request.channel !== 'mock') throw errors.channelNotConfigured({ meta: { channel: request.channel } });
+  const answered = await findAnswered(deps, request);
+  if (answered) return answered;
+
+  const order = await deps.orders.find(request.orderId, request.userId);
+  const now = new Date();
+  if (!isPayable(order, now))
+    throw errors.orderNotPayable({ meta: { orderId: order.id, status: order.status } });
+  const known = await paymentRepository.findByOrder(deps.db, order.id);
+  if (known) return payAgain(deps, request);
+  const payment = createPayment(deps.ids.nextId(), order, { channel: request.channel, now });
+  return (await begin(deps, payment, request)) ? payment : payAgain(deps, request);
+}
+
+/** What this Idempotency-Key got before, as it stands now. */
+async function findAnswered({ db }: StartPayment, request: PaymentRequest): Promise<Payment | null> {
+  if (request.idempotencyKey === undefined) return null;
+  const orderId = await requestRepository.findOrder(db, request.userId, request.idempotencyKey);
+  if (orderId === undefined) return null;
+  if (orderId !== request.orderId) throw errors.idempotencyKeyReused();
+  return paymentRepository.findByOrder(db, orderId);
+}
+
+/** False when somebody was faster. */
+const begin = ({ db }: StartPayment, payment: Payment, request: PaymentRequest): Promise<boolean> =>
+  inTransaction(db, async (tx) => {
+    if (!(await paymentRepository.insert(tx, payment))) return false;
+    // After the insert: a cancellation that we do not see yet will find our row.
+    if (await paymentRepository.isOrderClosed(tx, payment.orderId)) throw notPayable(payment.orderId);
+    await remember(tx, request);
+    return true;
+  });
 
 /** A payment that failed at the provider may be tried again under its number. */
-async function again({ db }: StartPayment, payment: Payment, channel: string): Promise<Payment> {
-  if (payment.channel !== channel) throw errors.channelInUse({ meta: { orderId: payment.orderId } });
-  switch (payment.status) {
-    case 'CLOSED':
-      throw errors.orderNotPayable({ meta: { orderId: payment.orderId, status: payment.status } });
-    case 'FAILED':
-      await paymentRepository.reopen(db, payment.id);
-      return { ...payment, status: 'PENDING' };
-    case 'PENDING':
-    case 'SUCCEEDED':
-      return payment;
-  }
+const payAgain = ({ db }: StartPayment, request: PaymentRequest): Promise<Payment> =>
+  inTransaction(db, async (tx) => {
+    const payment = await paymentRepository.lockByOrder(tx, request.orderId);
+    if (!payment || payment.status === 'CLOSED') throw notPayable(request.orderId);
+    await remember(tx, request);
+    if (payment.status !== 'FAILED') return payment;
+    await paymentRepository.reopen(tx, payment.id);
+    return { ...payment, status: 'PENDING' };
+  });
+
+async function remember(tx: EntityManager, request: PaymentRequest): Promise<void> {
+  const { userId, idempotencyKey, orderId } = request;
+  if (idempotencyKey === undefined) return;
+  const kept = await requestRepository.remember(tx, { userId, idempotencyKey, orderId });
+  if (kept !== orderId) throw errors.idempotencyKeyReused();
 }
+
+const notPayable = (orderId: string) => errors.orderNotPayable({ meta: { orderId, status: 'CANCELLED' } });

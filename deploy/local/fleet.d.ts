@@ -1,0 +1,36 @@
+/** The local fleet, for tests and benchmarks that are written in TypeScript; fleet.js says what each part does. */
+export interface LocalServers {
+  MYSQL_ADMIN_URL: string;
+  MYSQL_SERVER_KIND: string;
+  REDIS_URL: string;
+  KAFKA_BROKERS: string;
+  CONSUL_HTTP_ADDR?: string;
+  DISCOVERY: string;
+}
+
+export interface FleetService {
+  pid(): number | undefined;
+  kill(signal: NodeJS.Signals): Promise<boolean>;
+  restart(): Promise<void>;
+}
+
+export interface Fleet {
+  namespace: string;
+  gatewayUrl: string;
+  ports: Record<string, { http: number; grpc: number; management: number }>;
+  environments: Record<string, Record<string, string>>;
+  keys: { jwks: string; privateKeyOf(service: string): string };
+  mockPaymentSecret: string;
+  services: Record<string, FleetService>;
+  stop(): Promise<void>;
+}
+
+export function startFleet(options: {
+  servers: LocalServers;
+  namespace?: string;
+  gatewayPort?: number;
+  extra?: Record<string, Record<string, string>>;
+  step?: <T>(name: string, work: () => Promise<T>) => Promise<T>;
+}): Promise<Fleet>;
+export function stopFleet(namespace?: string): Promise<void>;
+export const services: string[];

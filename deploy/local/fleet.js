@@ -1,0 +1,179 @@
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+const { localFolder, root } = require('./paths');
+const { freePorts } = require('./ports');
+const { lastLines, pidOf, startProcess, stopProcess } = require('./process');
+const { createSchemas } = require('./schemas');
+const { internalKeys, secrets } = require('./secrets');
+
+const withSchema = ['user', 'auth', 'product', 'seckill', 'order', 'payment', 'notify'].map(
+  (name) => `${name}-service`,
+);
+const services = [...withSchema, 'gateway'];
+const readyLimitMs = 60_000;
+
+/** The ports of one service: `http` for the gateway, `grpc` for the fleet, `management` for probes and metrics. */
+async function portsForAll(gatewayPort) {
+  const ports = await freePorts(services.length * 3);
+  const byService = Object.fromEntries(
+    services.map((service, index) => [
+      service,
+      { http: ports[index * 3], grpc: ports[index * 3 + 1], management: ports[index * 3 + 2] },
+    ]),
+  );
+  if (gatewayPort) byService.gateway.http = gatewayPort;
+  return byService;
+}
+
+/** What every service is told, and what only this one is told. */
+function environmentOf(service, { namespace, servers, ports, schemas, keys, extra }) {
+  const staticServices = Object.fromEntries(
+    services.map((name) => [
+      name,
+      [{ address: '127.0.0.1', http_port: ports[name].http, grpc_port: ports[name].grpc }],
+    ]),
+  );
+  const { mysqlPassword: _unused, ...ownSecrets } = secrets();
+  return {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    NODE_ENV: 'production',
+    NAMESPACE: namespace,
+    HOST: '127.0.0.1',
+    HTTP_PORT: String(ports[service].http),
+    GRPC_PORT: String(ports[service].grpc),
+    MANAGEMENT_PORT: String(ports[service].management),
+    REDIS_URL: servers.REDIS_URL,
+    KAFKA_BROKERS: servers.KAFKA_BROKERS,
+    DISCOVERY: servers.DISCOVERY,
+    ...(servers.CONSUL_HTTP_ADDR && { CONSUL_HTTP_ADDR: servers.CONSUL_HTTP_ADDR }),
+    STATIC_SERVICES: JSON.stringify(staticServices),
+    INTERNAL_JWKS: keys.jwks,
+    INTERNAL_PRIVATE_KEY: keys.privateKeyOf(service),
+    LOG_LEVEL: process.env.LOG_LEVEL ?? 'info',
+    ...(process.env.OTEL_EXPORTER_OTLP_ENDPOINT && {
+      OTEL_EXPORTER_OTLP_ENDPOINT: process.env.OTEL_EXPORTER_OTLP_ENDPOINT,
+    }),
+    ...(schemas[service] && { MYSQL_URL: schemas[service], MYSQL_TYPE: servers.MYSQL_SERVER_KIND }),
+    ...(service === 'auth-service' && { KEY_ENCRYPTION_SECRET: ownSecrets.keyEncryptionSecret }),
+    ...(service === 'payment-service' && {
+      MOCK_PAYMENT_SECRET: ownSecrets.mockPaymentSecret,
+      PUBLIC_URL: `http://127.0.0.1:${ports.gateway.http}`,
+    }),
+    ...extra?.[service],
+  };
+}
+
+/** Applies the migrations of every service, two at a time: they share the machine with the servers. */
+async function migrate(environments) {
+  const { runMigrations } = require('@onrush/chassis/mysql');
+  const waiting = [...withSchema];
+  const worker = async () => {
+    for (let service = waiting.shift(); service; service = waiting.shift()) {
+      const { migrations } = require(path.join(root, service, 'dist', 'migrations'));
+      const { MYSQL_URL: url, MYSQL_TYPE: type } = environments[service];
+      await runMigrations({ url, type, entities: [], migrations });
+    }
+  };
+  await Promise.all([worker(), worker()]);
+}
+
+/**
+ * Starts the whole fleet in a namespace of its own: schemas, migrations, eight processes, and waits until all are ready. Where one does not
+ * come up, the end of its log is in the error, and what had started is stopped.
+ */
+async function startFleet({ servers, namespace = '', gatewayPort, extra, step = (_name, work) => work() }) {
+  const runFolder = localFolder('run', namespace || 'fleet');
+  const logFolder = localFolder('log', namespace || 'fleet');
+  const ports = await portsForAll(gatewayPort);
+  const keys = internalKeys(services);
+  const schemas = await step('creating schemas', () =>
+    createSchemas(servers.MYSQL_ADMIN_URL, namespace, withSchema),
+  );
+  const environments = Object.fromEntries(
+    services.map((service) => [
+      service,
+      environmentOf(service, { namespace, servers, ports, schemas, keys, extra }),
+    ]),
+  );
+  await step('migrating', () => migrate(environments));
+
+  const start = (name) =>
+    startProcess({
+      name,
+      command: process.execPath,
+      args: [
+        '--enable-source-maps',
+        '--disable-warning=TimeoutNegativeWarning',
+        path.join(root, name, 'dist', 'main.js'),
+      ],
+      env: environments[name],
+      cwd: root,
+      runFolder,
+      logFolder,
+    }).then(() => waitUntilReady(name));
+
+  async function waitUntilReady(name) {
+    const until = Date.now() + readyLimitMs;
+    const url = `http://127.0.0.1:${ports[name].management}/readyz`;
+    while (
+      !(await fetch(url).then(
+        (answer) => answer.ok,
+        () => false,
+      ))
+    ) {
+      const log = path.join(logFolder, `${name}.log`);
+      if (pidOf(name, runFolder) === undefined)
+        throw new Error(`${name} ended while it started; the end of ${log}:\n${lastLines(log)}`);
+      if (Date.now() > until)
+        throw new Error(
+          `${name} is not ready after ${readyLimitMs / 1000} s; the end of ${log}:\n${lastLines(log)}`,
+        );
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  const stop = async () => {
+    await stopFleet(namespace);
+  };
+
+  try {
+    await step('starting services', () => Promise.all(services.map(start)));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    namespace,
+    gatewayUrl: `http://127.0.0.1:${ports.gateway.http}`,
+    ports,
+    environments,
+    keys,
+    mockPaymentSecret: secrets().mockPaymentSecret,
+    services: Object.fromEntries(
+      services.map((name) => [
+        name,
+        {
+          pid: () => pidOf(name, runFolder),
+          kill: (signal) => stopProcess(name, { runFolder, signal }),
+          restart: () => start(name),
+        },
+      ]),
+    ),
+    stop,
+  };
+}
+
+/** Ends the services of a namespace: the gateway first, so that nothing new comes in. */
+async function stopFleet(namespace = '') {
+  const runFolder = localFolder('run', namespace || 'fleet');
+  await stopProcess('gateway', { runFolder });
+  await Promise.all(withSchema.map((name) => stopProcess(name, { runFolder })));
+  if (namespace) fs.rmSync(runFolder, { recursive: true, force: true });
+}
+
+const isFleetUp = (namespace = '') =>
+  pidOf('gateway', localFolder('run', namespace || 'fleet')) !== undefined;
+
+module.exports = { startFleet, stopFleet, isFleetUp, services };

@@ -1,0 +1,65 @@
+'use strict';
+const net = require('node:net');
+const path = require('node:path');
+const { local, readJson, writeWhole } = require('./paths');
+
+const file = path.join(local, 'ports.json');
+
+/** Ports that are free at this moment, all different. */
+async function freePorts(count) {
+  const servers = await Promise.all(Array.from({ length: count }, listenAnywhere));
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+function listenAnywhere() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => resolve(server));
+  });
+}
+
+const isFree = (port) =>
+  new Promise((resolve) => {
+    const server = net.createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+
+/** The ports of this checkout, by name: chosen once, and kept for as long as nobody else has taken them. */
+async function portsOf(names, isOurs = () => false) {
+  const known = readJson(file, {});
+  const usable = {};
+  for (const name of names) {
+    const port = known[name];
+    if (port && (isOurs(name) || (await isFree(port)))) usable[name] = port;
+  }
+  const missing = names.filter((name) => !usable[name]);
+  const fresh = await freePorts(missing.length);
+  missing.forEach((name, index) => (usable[name] = fresh[index]));
+  writeWhole(file, JSON.stringify({ ...known, ...usable }, null, 2));
+  return usable;
+}
+
+/** Resolves when something listens there. */
+async function waitForPort(port, { limitMs = 30_000, isAlive = () => true, host = '127.0.0.1' } = {}) {
+  const until = Date.now() + limitMs;
+  while (!(await canConnect(host, port))) {
+    if (!isAlive()) throw new Error(`the process ended before it listened on port ${port}`);
+    if (Date.now() > until) throw new Error(`nothing listens on port ${port} after ${limitMs / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+const canConnect = (host, port) =>
+  new Promise((resolve) => {
+    const socket = net.connect(port, host);
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('close', () => resolve(false));
+    setTimeout(() => socket.destroy(), 200).unref();
+  });
+
+module.exports = { freePorts, portsOf, waitForPort, isFree };

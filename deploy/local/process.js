@@ -1,0 +1,89 @@
+'use strict';
+const { execFileSync, spawn } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { localFolder, readJson, writeWhole } = require('./paths');
+
+const longestLogBytes = 50 * 1024 * 1024;
+
+const runFile = (name, runFolder) => path.join(runFolder ?? localFolder('run'), `${name}.json`);
+
+/**
+ * When a process began, in a form that tells it from any other that gets its number later; undefined when there is no such process.
+ */
+function birthOf(pid) {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie has ended; nobody has fetched its status yet.
+    return fields[0] === 'Z' ? undefined : `stat:${fields[19]}`;
+  } catch {
+    if (fs.existsSync('/proc/self/stat')) return undefined;
+  }
+  try {
+    return `ps:${execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim()}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The pid of a process that we started under this name and that still runs; a recycled number is not it. */
+function pidOf(name, runFolder) {
+  const known = readJson(runFile(name, runFolder), undefined);
+  return known && birthOf(known.pid) === known.birth ? known.pid : undefined;
+}
+
+/** Starts a process of its own session, with a log and a pid file; it outlives us. */
+function startProcess({ name, command, args, env = process.env, cwd, user, runFolder, logFolder }) {
+  const log = path.join(logFolder ?? localFolder('log'), `${name}.log`);
+  if (fs.existsSync(log) && fs.statSync(log).size > longestLogBytes) fs.truncateSync(log);
+  const output = fs.openSync(log, 'a');
+  const child = spawn(command, args, {
+    cwd,
+    env,
+    detached: true,
+    stdio: ['ignore', output, output],
+    ...user,
+  });
+  fs.closeSync(output);
+  const started = new Promise((resolve, reject) => {
+    child.once('error', (error) => reject(new Error(`${name} did not start: ${error.message}`)));
+    child.once('spawn', resolve);
+  });
+  child.unref();
+  return started.then(() => {
+    writeWhole(runFile(name, runFolder), JSON.stringify({ pid: child.pid, birth: birthOf(child.pid) }));
+    return { pid: child.pid, log };
+  });
+}
+
+/** Asks the process to end, waits, and ends it. What runs under a recycled number is left alone. */
+async function stopProcess(name, { limitMs = 30_000, runFolder, signal = 'SIGTERM' } = {}) {
+  const pid = pidOf(name, runFolder);
+  if (pid !== undefined) {
+    send(pid, signal);
+    const until = Date.now() + limitMs;
+    while (pidOf(name, runFolder) === pid) {
+      if (Date.now() > until) send(pid, 'SIGKILL');
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+  }
+  fs.rmSync(runFile(name, runFolder), { force: true });
+  return pid !== undefined;
+}
+
+function send(pid, signal) {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
+}
+
+/** The last lines of a log, for a message about a process that failed. */
+function lastLines(log, count = 15) {
+  if (!fs.existsSync(log)) return '';
+  return fs.readFileSync(log, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+}
+
+module.exports = { birthOf, pidOf, startProcess, stopProcess, lastLines };

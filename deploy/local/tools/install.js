@@ -1,0 +1,85 @@
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+const { cachedTool } = require('./cache');
+const { findProgram } = require('./find');
+const { run } = require('./run');
+
+const policyFile = '/usr/sbin/policy-rc.d';
+
+/** Debian packages. The servers that they bring must not start by themselves: we run our own, on our own ports. */
+async function installDebianPackages(packages) {
+  const hadPolicy = fs.existsSync(policyFile);
+  if (!hadPolicy) fs.writeFileSync(policyFile, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    const env = { DEBIAN_FRONTEND: 'noninteractive' };
+    await run('apt-get', ['update', '-qq'], { name: 'apt-update', env });
+    await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
+      name: 'apt-install',
+      env,
+    });
+  } finally {
+    if (!hadPolicy) fs.rmSync(policyFile, { force: true });
+  }
+}
+
+const kafkaTool = 'kafka-4.2.0';
+
+/** Kafka's jars from Maven Central, as the committed pom.xml names them. */
+const kafkaFromMaven = () =>
+  cachedTool(kafkaTool, async (folder) => {
+    fs.copyFileSync(path.join(__dirname, '..', 'kafka', 'pom.xml'), path.join(folder, 'pom.xml'));
+    const goal = [
+      'dependency:copy-dependencies',
+      `-DoutputDirectory=${path.join(folder, 'libs')}`,
+      '-DincludeScope=runtime',
+    ];
+    await run('mvn', ['-q', '-B', ...goal], { name: 'maven-kafka', cwd: folder });
+  });
+
+const consulTool = 'consul-1.22.0';
+const consulBuildBytes = 6e9;
+
+/** Bytes that are free where the cache is. */
+function freeBytes(folder) {
+  const { bavail, bsize } = fs.statfsSync(folder);
+  return bavail * bsize;
+}
+
+/** Consul from its Go modules. Two of its modules are in no checksum database; the committed go.sum pins them all the same. */
+const consulFromGo = () =>
+  cachedTool(consulTool, async (folder) => {
+    const work = path.join(folder, 'work');
+    fs.mkdirSync(work);
+    for (const file of ['go.mod', 'go.sum'])
+      fs.copyFileSync(path.join(__dirname, '..', 'consul', file), path.join(work, file));
+    const env = {
+      GOMODCACHE: path.join(work, 'modules'),
+      GOCACHE: path.join(work, 'objects'),
+      GONOSUMDB: 'github.com/hashicorp/consul/*',
+      GOFLAGS: '-modcacherw',
+      CGO_ENABLED: '0',
+    };
+    const output = path.join(folder, 'consul');
+    const build = [
+      'build',
+      '-trimpath',
+      '-buildvcs=false',
+      '-ldflags=-s -w',
+      '-o',
+      output,
+      'github.com/hashicorp/consul',
+    ];
+    await run(findProgram('go') ?? 'go', build, { name: 'consul-build', env, cwd: work });
+    fs.rmSync(work, { recursive: true, force: true });
+  });
+
+module.exports = {
+  installDebianPackages,
+  kafkaFromMaven,
+  kafkaTool,
+  consulFromGo,
+  consulTool,
+  consulBuildBytes,
+  freeBytes,
+};

@@ -1,0 +1,80 @@
+'use strict';
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { local, readJson, root } = require('../deploy/local/paths');
+const { areServersUp, serversDown, serversUp } = require('../deploy/local/servers');
+const { build, continueOnProjectNode, installPackages, isInstalled, withProjectNode } = require('./packages');
+const { run } = require('../deploy/local/tools/run');
+
+const report = path.join(local, 'jest.json');
+const nodeOptions =
+  '--experimental-vm-modules --disable-warning=ExperimentalWarning --disable-warning=TimeoutNegativeWarning';
+
+/** Format, lint and types first, since they fail fast; then Jest on the real servers. Arguments go to Jest, and skip the checks. */
+async function test(progress, jestArguments) {
+  const wereUp = areServersUp();
+  const prepare = () => installPackages(progress).then(() => build(progress));
+  const installedBefore = isInstalled();
+  if (installedBefore) await continueOnProjectNode();
+  const servers = await serversUp(progress, { beside: prepare });
+  if (!installedBefore) await continueOnProjectNode();
+
+  let failed = false;
+  process.once('SIGINT', () => void leave(progress, wereUp).then(() => process.exit(130)));
+  try {
+    if (jestArguments.length === 0) await check(progress);
+    failed = (await jest(servers, jestArguments)) !== 0;
+  } finally {
+    await leave(progress, wereUp);
+  }
+  console.log(summary());
+  process.exitCode = failed ? 1 : 0;
+}
+
+async function check(progress) {
+  const bin = (name) => path.join(root, 'node_modules', '.bin', name);
+  const env = withProjectNode();
+  await progress.step('checking format', () =>
+    run(bin('prettier'), ['--check', '.'], { name: 'prettier', cwd: root, env }),
+  );
+  await progress.step('checking types of tests', () =>
+    run(bin('tsc'), ['--project', 'tsconfig.tests.json'], { name: 'types', cwd: root, env }),
+  );
+  await progress.step('linting', () => run(bin('eslint'), ['.'], { name: 'eslint', cwd: root, env }));
+}
+
+function jest(servers, jestArguments) {
+  fs.rmSync(report, { force: true });
+  const script = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+  const coverage = jestArguments.length === 0 ? ['--coverage'] : [];
+  const child = spawn(
+    process.execPath,
+    [script, '--ci', '--json', `--outputFile=${report}`, ...coverage, ...jestArguments],
+    {
+      // The JSON on standard output is in the file too; a person reads standard error.
+      stdio: ['ignore', 'ignore', 'inherit'],
+      cwd: root,
+      env: { ...withProjectNode(), ...servers, NODE_OPTIONS: nodeOptions },
+    },
+  );
+  return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
+}
+
+/** What this command started it also ends. */
+const leave = (progress, wereUp) => (wereUp ? Promise.resolve() : serversDown(progress));
+
+/** The last line: counted by Jest, never by hand. */
+function summary() {
+  const {
+    numPassedTests: passed = 0,
+    numFailedTests = 0,
+    numPendingTests: skipped = 0,
+    numRuntimeErrorTestSuites = 0,
+  } = readJson(report, {});
+  // A file that could not even be loaded has no tests to fail, and is a failure all the same.
+  const failed = numFailedTests + numRuntimeErrorTestSuites;
+  return `tests: ${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
+
+module.exports = { test };
