@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { Kafka, logLevel, type Admin, type LogEntry } from 'kafkajs';
 import { createConsumer } from './kafka-consumer';
 import { createProducer, sendEvents } from './kafka-producer';
@@ -78,12 +79,29 @@ export function createKafkaBroker(options: KafkaBrokerOptions): MessageBroker {
   };
 }
 
+async function createMissing(admin: Admin, topics: string[], partitions: number): Promise<void> {
+  const existing = new Set(await admin.listTopics());
+  const missing = topics.filter((topic) => !existing.has(topic));
+  // Answers false, and throws nothing, where another service was faster.
+  if (missing.length > 0)
+    await admin.createTopics({
+      topics: missing.map((topic) => ({ topic, numPartitions: partitions })),
+      waitForLeaders: false,
+    });
+  const { topics: described } = await admin.fetchTopicMetadata({ topics });
+  const leaderless = described.some(({ partitions: parts }) =>
+    parts.some((partition) => partition.leader < 0),
+  );
+  if (leaderless) throw Object.assign(new Error('a topic has no leader yet'), { retriable: true });
+}
+
 /** kafkajs reports what it retries by itself as an error: for us that is worth a debug line. */
 function forward({ level, log }: LogEntry, logger: Logger): void {
   const { message, timestamp: _timestamp, logger: _logger, ...fields } = log;
-  const isRetried = /retry|coordinator|rebalanc|not aware of this|does not host|leadership election/i.test(
-    `${message} ${String(fields['error'] ?? '')}`,
-  );
+  const isRetried =
+    /retry|retries|coordinator|rebalanc|not aware of this|does not host|leadership election/i.test(
+      `${message} ${String(fields['error'] ?? '')}`,
+    );
   if (isRetried || level > logLevel.WARN) logger.debug(`kafka: ${message}`, fields);
   else logger.warn(`kafka: ${message}`, fields);
 }
