@@ -1,0 +1,58 @@
+import mysql from 'mysql2/promise';
+import { Redis } from 'ioredis';
+import { until } from '../activity';
+import { schemaOf, type Servers } from '../environment';
+
+/**
+ * Waits until nothing of an activity is on its way: the stream and the outboxes are empty, every reservation has its order or its end, and no
+ * order waits for money. False when time is up.
+ */
+export async function waitUntilSettled(options: {
+  servers: Servers;
+  namespace: string;
+  activityId: string;
+  limitMs: number;
+  unpaidMayRemain?: boolean;
+}): Promise<boolean> {
+  const { servers, namespace, activityId } = options;
+  const connection = await mysql.createConnection({ uri: servers.MYSQL_ADMIN_URL });
+  const redis = new Redis(servers.REDIS_URL);
+  const schema = (service: string) => schemaOf(namespace, service);
+  const count = async (sql: string, parameters: unknown[] = []): Promise<number> => {
+    const [rows] = await connection.query<mysql.RowDataPacket[]>(
+      `SELECT COUNT(*) AS n FROM ${sql}`,
+      parameters,
+    );
+    return Number(rows[0]?.['n']);
+  };
+  const stream = `${namespace ? `${namespace}:` : ''}seckill:{a:${activityId}}:stream`;
+  const onTheWay = async (): Promise<number> => {
+    const queued = await count(
+      `${schema('seckill')}.reservations WHERE activity_id = ? AND status = 'QUEUED'`,
+      [activityId],
+    );
+    const unpaid = options.unpaidMayRemain
+      ? 0
+      : await count(`${schema('order')}.orders WHERE activity_id = ? AND status = 'CREATED'`, [activityId]);
+    const cancelledOnly = await count(
+      `${schema('order')}.orders o JOIN ${schema('seckill')}.reservations r ON r.id = o.reservation_id
+       WHERE o.activity_id = ? AND o.status = 'CANCELLED' AND r.status <> 'RELEASED'`,
+      [activityId],
+    );
+    const capturedUnsettled = await count(
+      `${schema('payment')}.payments p JOIN ${schema('order')}.orders o ON o.id = p.order_id
+       WHERE o.activity_id = ? AND p.status = 'SUCCEEDED' AND p.refunded_amount < p.amount AND o.status <> 'PAID'`,
+      [activityId],
+    );
+    let outboxes = 0;
+    for (const service of ['seckill', 'order', 'payment'])
+      outboxes += await count(`${schema(service)}.outbox`);
+    return queued + unpaid + cancelledOnly + capturedUnsettled + outboxes + (await redis.xlen(stream));
+  };
+  try {
+    return await until(async () => (await onTheWay()) === 0, options.limitMs);
+  } finally {
+    redis.disconnect();
+    await connection.end();
+  }
+}
