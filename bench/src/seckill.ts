@@ -1,0 +1,249 @@
+import { readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import Table from 'cli-table3';
+import mysql from 'mysql2/promise';
+import { createInternalTokens } from '@onrush/chassis/internal-tokens';
+import { createApi, type Api } from '@onrush/e2e/api';
+import { openActivity, until } from '@onrush/e2e/activity';
+import { logIn, logInSeeded, seedBuyers, type Buyer } from '@onrush/e2e/buyers';
+import { readServers, schemaOf, type Servers } from '@onrush/e2e/environment';
+import { percentile } from '@onrush/e2e/parallel';
+import { startFleet, type Fleet } from '../../deploy/local/fleet';
+import { firstAdmin, removeNamespace } from './fleet';
+import { httpRequest, runLoad, type LoadRequest, type LoadResult } from './load';
+import { commit, machine, writeResult, type BenchResult } from './results';
+import { spreadOf } from './statistics';
+import { versionsOf } from './versions';
+
+export interface SeckillOptions {
+  rounds: number;
+  purchases: number;
+  buyers: number;
+  connections: number;
+}
+
+type Target = 'gateway' | 'service';
+const targets: Target[] = ['gateway', 'service'];
+
+interface Round {
+  target: Target;
+  accepted: number;
+  perSecond: number;
+  p50: number;
+  p99: number;
+  oversold: number;
+  failed: number;
+  drainSeconds: number;
+}
+
+interface Stage extends SeckillOptions {
+  servers: Servers;
+  namespace: string;
+  fleet: Fleet;
+  api: Api;
+  adminToken: string;
+  people: Buyer[];
+}
+
+/** Units beyond the stock that are asked for in each round: all of them must be refused. */
+const overask = 0.05;
+
+/** Accepted purchases per second, through the gateway and straight at the service, on a fleet and data of its own. */
+export async function benchSeckill(options: SeckillOptions): Promise<void> {
+  const servers = readServers();
+  const namespace = `bench_${randomBytes(3).toString('hex')}`;
+  const say = (text: string) => console.log(text);
+  const step = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    const began = performance.now();
+    const result = await work();
+    say(`✔ ${name}  ${((performance.now() - began) / 1_000).toFixed(1)} s`);
+    return result;
+  };
+  const fleet = await startFleet({ servers, namespace, step });
+  const api = createApi(fleet.gatewayUrl, 64);
+  try {
+    const admin = firstAdmin(fleet);
+    const adminToken = await logIn(api, admin.username, admin.password);
+    const seeded = await step(`seeding ${options.buyers} buyers`, () =>
+      seedBuyers({ servers, namespace, count: options.buyers, prefix: 'bench' }),
+    );
+    const people = await step(`${options.buyers} buyers exchange their refresh tokens`, () =>
+      logInSeeded(api, seeded),
+    );
+    const stage: Stage = { ...options, servers, namespace, fleet, api, adminToken, people };
+    const rounds: Round[] = [];
+    for (let number = 1; number <= options.rounds; number += 1) {
+      for (const target of targets) {
+        rounds.push(
+          await step(`round ${number} of ${options.rounds}, ${target}`, () =>
+            runRound(stage, target, number),
+          ),
+        );
+        say(`    ${describe(rounds.at(-1))}`);
+      }
+    }
+    say(tableOf(rounds));
+    say(`written: ${writeResult(await resultOf(stage, rounds))}`);
+    if (rounds.some((round) => round.oversold !== 0 || round.failed !== 0))
+      throw new Error('a round oversold, or left purchases unanswered');
+  } finally {
+    await api.close();
+    await fleet.stop();
+    await removeNamespace(servers, namespace);
+  }
+}
+
+async function runRound(stage: Stage, target: Target, number: number): Promise<Round> {
+  const title = `Bench round ${number} ${target}`;
+  const activity = await openActivity(stage.api, stage.adminToken, {
+    title,
+    total: stage.purchases,
+    perUserLimit: 100,
+    paymentTimeoutSeconds: 86_400,
+  });
+  const port = stage.fleet.ports[target === 'gateway' ? 'gateway' : 'seckill-service']?.http ?? 0;
+  const headersOf = await authorization(stage, target);
+  const at = { host: '127.0.0.1', port, connections: stage.connections };
+
+  // Each buyer has opened the page: whoever checks tokens has seen every one of them once.
+  await runLoad({
+    ...at,
+    requests: stage.people.map((buyer) =>
+      httpRequest(`GET /api/v1/seckill/activities/${activity.id}/reservations`, headersOf(buyer)),
+    ),
+  });
+  const load = await runLoad({ ...at, requests: purchaseRequests(stage, activity.id, headersOf) });
+  const accepted = load.statuses.get(202) ?? 0;
+  const refused = load.statuses.get(409) ?? 0;
+  const answered = [...load.statuses.values()].reduce((sum, count) => sum + count, 0);
+  const acceptedSeconds = load.seconds * (accepted / answered);
+  const began = performance.now();
+  const oversold = await drain(stage, activity.id, accepted);
+  return {
+    target,
+    accepted,
+    perSecond: accepted / acceptedSeconds,
+    ...latencies(load),
+    oversold,
+    failed: answered - accepted - refused,
+    drainSeconds: (performance.now() - began) / 1_000,
+  };
+}
+
+const latencies = ({ latencies: samples }: LoadResult) => ({
+  p50: percentile(samples, 0.5),
+  p99: percentile(samples, 0.99),
+});
+
+/** The gateway wants access tokens; the service itself wants what the gateway would send: an internal token for each user. */
+async function authorization(
+  { fleet, people }: Stage,
+  target: Target,
+): Promise<(buyer: Buyer) => Record<string, string>> {
+  if (target === 'gateway') return (buyer) => ({ Authorization: `Bearer ${buyer.accessToken}` });
+  const read = (file: string): never => JSON.parse(readFileSync(file, 'utf8')) as never;
+  const tokens = createInternalTokens({
+    service: 'gateway',
+    jwks: read(fleet.keys.jwks),
+    privateKey: read(fleet.keys.privateKeyOf('gateway')),
+  });
+  const issued = new Map<string, string>();
+  for (const { id, username } of people)
+    issued.set(id, await tokens.issue('seckill-service', { id, username, roles: ['user'], permissions: [] }));
+  return (buyer) => ({ 'X-Internal-Token': issued.get(buyer.id) ?? '' });
+}
+
+function purchaseRequests(
+  { people, purchases }: Stage,
+  activityId: string,
+  headersOf: (buyer: Buyer) => Record<string, string>,
+): LoadRequest[] {
+  const count = Math.round(purchases * (1 + overask));
+  return Array.from({ length: count }, (_, index) => {
+    const buyer = people[index % people.length] as Buyer;
+    const headers = { ...headersOf(buyer), 'Idempotency-Key': `k${index}` };
+    return httpRequest(`POST /api/v1/seckill/activities/${activityId}/buy`, headers, '{"quantity":1}');
+  });
+}
+
+/** Waits until every accepted purchase is an order; returns how many units were sold beyond the stock, or lost (negative). */
+async function drain(
+  { servers, namespace, purchases }: Stage,
+  activityId: string,
+  accepted: number,
+): Promise<number> {
+  const connection = await mysql.createConnection(servers.MYSQL_ADMIN_URL);
+  const count = async (table: string): Promise<number> => {
+    const [rows] = await connection.query<mysql.RowDataPacket[]>(
+      `SELECT COUNT(*) AS n FROM ${table} WHERE activity_id = ?`,
+      [activityId],
+    );
+    return Number(rows[0]?.['n']);
+  };
+  const orders = `${schemaOf(namespace, 'order')}.orders`;
+  try {
+    await until(async () => (await count(orders)) >= accepted, 120_000, 50);
+    const ordered = await count(orders);
+    if (ordered !== accepted) return ordered - accepted;
+    return Math.max(0, (await count(`${schemaOf(namespace, 'seckill')}.reservations`)) - purchases);
+  } finally {
+    await connection.end();
+  }
+}
+
+const describe = (round: Round | undefined): string =>
+  round
+    ? `${Math.round(round.perSecond)} purchases/s, p50 ${round.p50.toFixed(1)} ms, p99 ${round.p99.toFixed(1)} ms, oversold ${round.oversold}, failed ${round.failed}, all are orders after ${round.drainSeconds.toFixed(1)} s`
+    : '';
+
+function tableOf(rounds: Round[]): string {
+  const table = new Table({
+    head: ['', ...targets],
+    colAligns: ['left', 'right', 'right'],
+    style: { head: [], border: [], compact: true },
+  });
+  const row = (name: string, pick: (round: Round) => number) => {
+    const cells = targets.map((target) => {
+      const { median, min, max } = spreadOf(rounds.filter((round) => round.target === target).map(pick));
+      return `${median} (${min} … ${max})`;
+    });
+    table.push([name, ...cells]);
+  };
+  row('accepted purchases/s', (round) => round.perSecond);
+  row('p50 ms', (round) => round.p50);
+  row('p99 ms', (round) => round.p99);
+  row('oversold', (round) => round.oversold);
+  row('seconds until all are orders', (round) => round.drainSeconds);
+  return table.toString();
+}
+
+async function resultOf(stage: Stage, rounds: Round[]): Promise<BenchResult> {
+  const metrics: BenchResult['metrics'] = {};
+  const of = (target: Target) => rounds.filter((round) => round.target === target);
+  for (const target of targets) {
+    metrics[`${target}_purchases_per_second`] = spreadOf(of(target).map((round) => round.perSecond));
+    metrics[`${target}_p50_ms`] = spreadOf(of(target).map((round) => round.p50));
+    metrics[`${target}_p99_ms`] = spreadOf(of(target).map((round) => round.p99));
+    metrics[`${target}_drain_seconds`] = spreadOf(of(target).map((round) => round.drainSeconds));
+  }
+  const ratios = of('gateway').map(
+    (round, index) => round.perSecond / (of('service')[index]?.perSecond ?? Number.NaN),
+  );
+  metrics['gateway_to_service_ratio'] = spreadOf(ratios);
+  metrics['oversold'] = rounds.reduce((sum, round) => sum + round.oversold, 0);
+  return {
+    name: 'seckill',
+    commit: commit(),
+    measured_at: new Date().toISOString(),
+    machine: machine(),
+    versions: await versionsOf(stage.servers),
+    rounds: stage.rounds,
+    metrics,
+    conditions: [
+      'everything on one machine: load generator, gateway, all seven services, MariaDB, Redis, Kafka, Consul; relay, orders and notifications work while the sale runs',
+      `closed loop, ${stage.connections} keep-alive connections; ${stage.purchases} units a round and ${overask * 100} % more requests than units; a new activity each round; rounds of the two targets alternate`,
+      `${stage.buyers} buyers with an access token each, a purchase of 1 unit with an Idempotency-Key of its own; every token was checked once before the sale, as it is when a buyer opens the page`,
+      'accepted = answered 202, and found as an order in MySQL afterwards; the service is asked by its own HTTP route, with internal tokens',
+    ],
+  };
+}
