@@ -36,15 +36,19 @@ export function createKafkaBroker(options: KafkaBrokerOptions): MessageBroker {
   let admin: Admin | undefined;
 
   async function ensureTopics(types: string[]): Promise<void> {
-    if (!admin) throw new Error('the broker has not started');
     const wanted = [...new Set(types.map(prefixed))].filter((topic) => !known.has(topic));
     if (wanted.length === 0) return;
-    const existing = new Set(await admin.listTopics());
-    const topics = wanted
-      .filter((topic) => !existing.has(topic))
-      .map((topic) => ({ topic, numPartitions: partitions }));
-    // False, not an error, when another service was faster.
-    if (topics.length > 0) await admin.createTopics({ waitForLeaders: true, topics });
+    if (!admin) throw new Error('the broker has not started');
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await createMissing(admin, wanted, partitions);
+        break;
+      } catch (error) {
+        // Several services make the same topics at once, and a new topic has no leader for a moment.
+        if (!(error as { retriable?: boolean }).retriable || attempt >= 50) throw error;
+        await wait(100);
+      }
+    }
     for (const topic of wanted) known.add(topic);
   }
 
