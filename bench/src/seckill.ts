@@ -20,6 +20,8 @@ export interface SeckillOptions {
   purchases: number;
   buyers: number;
   connections: number;
+  /** Services whose CPU profiles are kept, in .local/profile. */
+  profile?: string[];
 }
 
 type Target = 'gateway' | 'service';
@@ -59,7 +61,7 @@ export async function benchSeckill(options: SeckillOptions): Promise<void> {
     say(`✔ ${name}  ${((performance.now() - began) / 1_000).toFixed(1)} s`);
     return result;
   };
-  const fleet = await startFleet({ servers, namespace, step });
+  const fleet = await startFleet({ servers, namespace, step, extra: profiling(options.profile ?? []) });
   const api = createApi(fleet.gatewayUrl, 64);
   try {
     const admin = firstAdmin(fleet);
@@ -129,6 +131,15 @@ async function runRound(stage: Stage, target: Target, number: number): Promise<R
     drainSeconds: (performance.now() - began) / 1_000,
   };
 }
+
+/** Node writes a profile for Chrome's DevTools when the service ends. */
+const profiling = (profiled: string[]): Record<string, Record<string, string>> =>
+  Object.fromEntries(
+    profiled.map((service) => [
+      service,
+      { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=.local/profile --cpu-prof-name=${service}.cpuprofile` },
+    ]),
+  );
 
 const latencies = ({ latencies: samples }: LoadResult) => ({
   p50: percentile(samples, 0.5),

@@ -36,7 +36,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     groupId: group,
     sessionTimeout: 10_000,
     heartbeatInterval: 1_000,
-    maxWaitTimeInMs: 100,
+    // The broker answers as soon as there is something; an idle consumer asks once a second.
+    maxWaitTimeInMs: 1_000,
     retry: { retries: 5, restartOnFailure: () => Promise.resolve(true) },
   });
   let stopping = false;

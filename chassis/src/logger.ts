@@ -14,7 +14,7 @@ export interface Logger {
   child(fields: LogFields): Logger;
 }
 
-const secretFields = [
+const secretNames = new Set([
   'password',
   'token',
   'access_token',
@@ -26,10 +26,28 @@ const secretFields = [
   'privateKey',
   'phone',
   'email',
-];
+]);
 
-/** Secrets and personal data are masked at the top level and one level down, whatever object carries them. */
-const redact = { paths: secretFields.flatMap((field) => [field, `*.${field}`]), censor: '[masked]' };
+/**
+ * Secrets and personal data are masked by their names, at the top level and one level down. Written by hand: the redaction that pino brings
+ * cost a fifth of a request under load, for fields that are nearly never there.
+ */
+function maskSecrets(fields: LogFields | undefined, depth = 0): LogFields | undefined {
+  if (!fields) return fields;
+  let masked = fields;
+  for (const [name, value] of Object.entries(fields)) {
+    const safe = secretNames.has(name) ? '[masked]' : maskInside(value, depth);
+    if (safe === value) continue;
+    if (masked === fields) masked = { ...fields };
+    masked[name] = safe;
+  }
+  return masked;
+}
+
+const maskInside = (value: unknown, depth: number): unknown =>
+  depth === 0 && typeof value === 'object' && value !== null && value.constructor === Object
+    ? maskSecrets(value as LogFields, depth + 1)
+    : value;
 
 /** One JSON line per call on standard output, or on `destination`. */
 export function createLogger(options: {
@@ -43,7 +61,6 @@ export function createLogger(options: {
       base: { service: options.service, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      redact,
       serializers: { error: pino.stdSerializers.err },
       mixin: () => {
         const context = currentContext();
@@ -64,11 +81,11 @@ function standardOutput(): DestinationStream {
 
 function wrap(lines: pino.Logger): Logger {
   return {
-    debug: (message, fields) => lines.debug(fields, message),
-    info: (message, fields) => lines.info(fields, message),
-    warn: (message, fields) => lines.warn(fields, message),
-    error: (message, fields) => lines.error(fields, message),
-    fatal: (message, fields) => lines.fatal(fields, message),
-    child: (fields) => wrap(lines.child(fields)),
+    debug: (message, fields) => lines.debug(maskSecrets(fields), message),
+    info: (message, fields) => lines.info(maskSecrets(fields), message),
+    warn: (message, fields) => lines.warn(maskSecrets(fields), message),
+    error: (message, fields) => lines.error(maskSecrets(fields), message),
+    fatal: (message, fields) => lines.fatal(maskSecrets(fields), message),
+    child: (fields) => wrap(lines.child(maskSecrets(fields) ?? {})),
   };
 }

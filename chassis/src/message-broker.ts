@@ -1,5 +1,5 @@
 import { context, propagation } from '@opentelemetry/api';
-import { v7 as uuidv7 } from 'uuid';
+import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type { Component } from './lifecycle';
 
@@ -55,6 +55,12 @@ export interface MessageBroker extends Component {
   publish(events: NewEvent[]): Promise<void>;
   ensureTopics(types: string[]): Promise<void>;
   subscribe(subscription: Subscription): Consumer;
+}
+
+/** RFC 9562: 48 bits of milliseconds, then random ones; those come from Node's pool, which a UUID library does not use. */
+function uuidv7(): string {
+  const time = Date.now().toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
 }
 
 export function newEvent<T>(definition: EventDefinition<T>, key: string, payload: T): NewEvent {

@@ -27,6 +27,8 @@ export interface StreamRelayOptions {
   batchSize?: number;
   claimIdleMs?: number;
   idleMs?: number;
+  /** Under load the relay rests this long between turns, so that batches are large and each costs little. */
+  restMs?: number;
   logger: Logger;
   metrics: Metrics;
 }
@@ -39,7 +41,16 @@ type RawStream = [stream: string, entries: RawEntry[]];
  * (XAUTOCLAIM) after `claimIdleMs`. A failed batch stays first in line and is tried again for ever, with back-off up to a second.
  */
 export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
-  const { redis, group, consumer, logger, batchSize = 200, claimIdleMs = 5_000, idleMs = 20 } = options;
+  const {
+    redis,
+    group,
+    consumer,
+    logger,
+    batchSize = 200,
+    claimIdleMs = 5_000,
+    idleMs = 20,
+    restMs = 50,
+  } = options;
   const relayed = options.metrics.counter('stream_relay_entries_total', 'Stream entries relayed');
   const failures = options.metrics.counter(
     'stream_relay_failures_total',
@@ -136,7 +147,8 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
       await wait(Math.min(50 * 2 ** failedTurns, 1_000));
       return Math.min(failedTurns + 1, 10);
     }
-    if (moved === 0 && running && !nudge.signal.aborted)
+    if (moved > 0) await wait(running ? restMs : 0);
+    else if (running && !nudge.signal.aborted)
       await wait(idleMs, undefined, { signal: nudge.signal }).catch(() => undefined);
     if (nudge.signal.aborted) nudge = new AbortController();
     return 0;

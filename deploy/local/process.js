@@ -1,6 +1,7 @@
 'use strict';
 const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { localFolder, readJson, writeWhole } = require('./paths');
 
@@ -33,8 +34,8 @@ function pidOf(name, runFolder) {
   return known && birthOf(known.pid) === known.birth ? known.pid : undefined;
 }
 
-/** Starts a process of its own session, with a log and a pid file; it outlives us. */
-function startProcess({ name, command, args, env = process.env, cwd, user, runFolder, logFolder }) {
+/** Starts a process of its own session, with a log and a pid file; it outlives us. `niceness`: above 0, others go first. */
+function startProcess({ name, command, args, env = process.env, cwd, user, runFolder, logFolder, niceness }) {
   const log = path.join(logFolder ?? localFolder('log'), `${name}.log`);
   if (fs.existsSync(log) && fs.statSync(log).size > longestLogBytes) fs.truncateSync(log);
   const output = fs.openSync(log, 'a');
@@ -52,9 +53,20 @@ function startProcess({ name, command, args, env = process.env, cwd, user, runFo
   });
   child.unref();
   return started.then(() => {
+    if (niceness) makeNice(child.pid, niceness);
     writeWhole(runFile(name, runFolder), JSON.stringify({ pid: child.pid, birth: birthOf(child.pid) }));
     return { pid: child.pid, log };
   });
+}
+
+/** Linux weighs sessions against each other first (autogroups), and niceness counts only within one: ours have a session each. */
+function makeNice(pid, niceness) {
+  os.setPriority(pid, niceness);
+  try {
+    fs.writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
+  } catch {
+    // No autogroups here: the niceness alone does it.
+  }
 }
 
 /** Asks the process to end, waits, and ends it. What runs under a recycled number is left alone. */

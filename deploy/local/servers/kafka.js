@@ -78,7 +78,14 @@ async function start(ports) {
       '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
     ];
     const args = [...heap, ...classPath, 'kafka.Kafka', settings];
-    const { log } = await startProcess({ name: 'kafka', command: java, args, user, cwd: folder });
+    const { log } = await startProcess({
+      name: 'kafka',
+      command: java,
+      args,
+      user,
+      cwd: folder,
+      niceness: 5,
+    });
     await waitForPort(ports.kafka, { limitMs: 60_000, isAlive: () => pidOf('kafka') !== undefined }).catch(
       (error) => {
         throw new Error(`Kafka did not start: ${error.message}\n${lastLines(log)}`);

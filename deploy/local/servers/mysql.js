@@ -88,7 +88,14 @@ async function start(port) {
       '--skip-name-resolve',
       ...asRoot(user),
     ];
-    const { log } = await startProcess({ name: 'mysql', command: program, args, user, cwd: localFolder() });
+    const { log } = await startProcess({
+      name: 'mysql',
+      command: program,
+      args,
+      user,
+      cwd: localFolder(),
+      niceness: 5,
+    });
     await waitForPort(port, { isAlive: () => pidOf('mysql') !== undefined }).catch((error) => {
       throw new Error(`${kind} did not start: ${error.message}\n${lastLines(log)}`);
     });

@@ -15,7 +15,8 @@ export interface Notify {
   logger: Logger;
 }
 
-const channels = ['in-app', 'log'];
+/** Besides the in-app inbox, which is the row itself. */
+const channels = ['log'];
 
 /** One notification an event: the unique event id lets the first delivery through. Rows, deliveries and events are one transaction. */
 export async function notify(deps: Notify, drafts: { eventId: string; draft: Draft }[]): Promise<void> {
