@@ -11,7 +11,7 @@ export async function versionsOf(servers: Servers): Promise<Record<string, strin
   await connection.end();
   const redis = new Redis(servers.REDIS_URL);
   const info = await redis.info('server');
-  const [, fsync = ''] = (await redis.config('GET', 'appendfsync')) as string[];
+  const [, fsync = ''] = await redis.config('GET', 'appendfsync');
   redis.disconnect();
   return {
     node: process.versions.node,

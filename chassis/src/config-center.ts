@@ -55,8 +55,8 @@ export function createDynamicConfig<S extends z.ZodType>(options: {
     onChange: (listener) => void listeners.push(listener),
     start: () => {
       const watch = consul.watch({
-        method: consul.kv.get.bind(consul.kv) as never,
-        options: { key, wait: '30s' } as never,
+        method: consul.kv.get.bind(consul.kv),
+        options: { key, wait: '30s' },
         backoffMax: 5_000,
       });
       watch.on('change', accept);

@@ -50,7 +50,7 @@ export function createConsulDiscovery(options: {
     if (known) return known;
     const query = watcher.watch({
       method: watcher.health.service.bind(watcher.health) as never,
-      options: { service: consulName(service), passing: 'true', wait: '30s' } as never,
+      options: { service: consulName(service), passing: 'true', wait: '30s' },
       backoffMax: 5_000,
     });
     const entry: Watched = {
@@ -96,7 +96,7 @@ export function createConsulDiscovery(options: {
             timeout: '1s',
             status: 'passing',
             deregistercriticalserviceafter: '1m',
-          } as never,
+          },
         ],
       });
     await announce();

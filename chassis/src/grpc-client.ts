@@ -118,7 +118,7 @@ export function createGrpcClient<D extends grpc.ServiceDefinition>(
     },
     async call(method, request, call = {}) {
       const policy = call.idempotent ? guarded.retried : guarded.once;
-      const attempt = () => callOnce(method, request as object, call.timeoutMs ?? options.timeoutMs ?? 3_000);
+      const attempt = () => callOnce(method, request, call.timeoutMs ?? options.timeoutMs ?? 3_000);
       const reply = await policy.execute(attempt).catch((error: unknown) => {
         throw isBrokenCircuitError(error)
           ? errors.unavailable({ meta: { service, breaker: 'open' }, retryAfterSeconds: 1, cause: error })

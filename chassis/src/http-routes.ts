@@ -72,5 +72,5 @@ export function route<
   handle: (input: RouteInput<Parsed<P>, Parsed<Q>, Parsed<B>, A>) => Promise<z.input<R> | Reply<z.input<R>>>,
 ): Route {
   const [method = '', path = ''] = at.split(' ');
-  return { method: method.toLowerCase() as Method, path, spec, handle: handle as Route['handle'] };
+  return { method: method.toLowerCase() as Method, path, spec, handle: handle };
 }

@@ -169,7 +169,7 @@ function answer(route: Route, errors: CommonErrors): RequestHandler {
       params: spec.params && validate(spec.params, request.params, errors),
       query: spec.query && validate(spec.query, request.query, errors),
       body: spec.body && validate(spec.body, request.body ?? {}, errors),
-      user: user as never,
+      user: user,
       idempotencyKey: parseIdempotencyKey(
         request.get('idempotency-key'),
         spec.idempotencyKey === 'required',
@@ -179,7 +179,8 @@ function answer(route: Route, errors: CommonErrors): RequestHandler {
       header: (name) => request.get(name),
     };
     const answered = await route.handle(input);
-    const { status, data } = answered instanceof Reply ? answered : new Reply(spec.status ?? 200, answered);
+    const { status, data } =
+      answered instanceof Reply ? (answered as Reply) : new Reply<unknown>(spec.status ?? 200, answered);
     response.status(status);
     if (spec.bare === 'text') response.type('text/plain').send(data);
     else if (spec.bare === 'json') response.json(data);

@@ -14,12 +14,10 @@ export const inboxMigrationSql = (): string[] => [
 /** True for the first delivery. It inserts, never looks first: of two deliveries at once, the unique key lets one through. */
 export async function claimEvent(tx: EntityManager, consumer: string, eventId: string): Promise<boolean> {
   try {
-    await insertRows(
-      tx,
-      'inbox',
-      ['consumer', 'event_id', 'processed_at'],
-      [[consumer, eventId, new Date()]],
-    );
+    await insertRows(tx, 'inbox', {
+      columns: ['consumer', 'event_id', 'processed_at'],
+      rows: [[consumer, eventId, new Date()]],
+    });
     return true;
   } catch (error) {
     if (isDuplicateKey(error)) return false;
@@ -36,7 +34,7 @@ export async function claimEvents<T extends { id: string }>(
   const now = new Date();
   const rows = events.map((event) => [consumer, event.id, now]);
   try {
-    await insertRows(tx, 'inbox', ['consumer', 'event_id', 'processed_at'], rows);
+    await insertRows(tx, 'inbox', { columns: ['consumer', 'event_id', 'processed_at'], rows });
     return events;
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;

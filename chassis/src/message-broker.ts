@@ -81,7 +81,7 @@ export function newEvent<T>(definition: EventDefinition<T>, key: string, payload
 export const on = <T>(
   definition: EventDefinition<T>,
   handle: (events: ReceivedEvent<T>[]) => Promise<void>,
-): EventHandler => ({ definition, handle }) as unknown as EventHandler;
+): EventHandler => ({ definition, handle });
 
 /** Handles one event after the other. */
 export const onEach = <T>(

@@ -34,5 +34,5 @@ export function createMetrics(options: { service: string; collectDefaults?: bool
     gauge: (name, help, labels) => once(name, () => new Gauge(shape(name, help, labels))),
     histogram: (name, help, labels) =>
       once(name, () => new Histogram({ ...shape(name, help, labels), buckets })),
-  } as Metrics;
+  };
 }

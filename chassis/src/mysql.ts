@@ -6,7 +6,7 @@ export type MigrationClass = new () => MigrationInterface;
 export interface MysqlOptions {
   url: string;
   type: 'mariadb' | 'mysql';
-  entities: EntitySchema<never>[] | EntitySchema[];
+  entities: EntitySchema[];
   migrations?: MigrationClass[];
   /** Connections; 8 unless said otherwise. */
   poolSize?: number;
@@ -20,7 +20,7 @@ export function createDataSource(options: MysqlOptions): DataSource {
     timezone: 'Z',
     charset: 'utf8mb4',
     poolSize: options.poolSize ?? 8,
-    entities: options.entities as EntitySchema[],
+    entities: options.entities,
     migrations: options.migrations ?? [],
     isolationLevel: 'READ COMMITTED',
     extra: { enableKeepAlive: true, connectTimeout: 5_000 },
@@ -80,7 +80,7 @@ export async function inTransaction<T>(
     try {
       return await db.transaction(work);
     } catch (error) {
-      if (attempt >= attempts || !lockConflicts.has(codeOf(error))) throw error;
+      if (attempt >= attempts || !lockConflicts.has(codeOf(error) ?? '')) throw error;
       await wait(Math.random() * 10 * 2 ** attempt);
     }
   }
@@ -92,12 +92,13 @@ const rowsPerInsert = 1_000;
 export async function insertRows(
   tx: EntityManager,
   table: string,
-  columns: string[],
-  // eslint-disable-next-line max-params -- table, columns and rows are what an INSERT is
-  rows: unknown[][],
-  options: { ignoreDuplicates?: boolean } = {},
+  {
+    columns,
+    rows,
+    ignoreDuplicates = false,
+  }: { columns: string[]; rows: unknown[][]; ignoreDuplicates?: boolean },
 ): Promise<number> {
-  const insert = options.ignoreDuplicates ? 'INSERT IGNORE INTO' : 'INSERT INTO';
+  const insert = ignoreDuplicates ? 'INSERT IGNORE INTO' : 'INSERT INTO';
   let inserted = 0;
   for (let from = 0; from < rows.length; from += rowsPerInsert) {
     const chunk = rows.slice(from, from + rowsPerInsert);
@@ -116,6 +117,6 @@ export function isDuplicateKey(error: unknown, key?: string): boolean {
   return key === undefined || (error as Error).message.includes(key);
 }
 
-const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? '');
+const codeOf = (error: unknown): string | undefined => (error as { code?: string } | null)?.code;
 
 export { isTransient } from './transient';

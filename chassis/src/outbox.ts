@@ -113,7 +113,7 @@ export function createOutbox(options: {
         event.traceparent ?? null,
         event.occurredAt,
       ]);
-      await insertRows(tx, 'outbox', columns, rows);
+      await insertRows(tx, 'outbox', { columns, rows });
     },
     wake: () => nudge.abort(),
     async pending() {

@@ -34,7 +34,6 @@ export interface StreamRelayOptions {
 }
 
 type RawEntry = [id: string, fields: string[] | null];
-type RawStream = [stream: string, entries: RawEntry[]];
 
 /**
  * Redis streams → handler, through a consumer group: read, handle, acknowledge and delete. What a dead instance had read is taken over
@@ -73,7 +72,7 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
   }
 
   async function readNew(stream: string): Promise<StreamEntry[]> {
-    const reply = (await redis.xreadgroup(
+    const reply = await redis.xreadgroup(
       'GROUP',
       group,
       consumer,
@@ -82,7 +81,7 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
       'STREAMS',
       stream,
       '>',
-    )) as RawStream[] | null;
+    );
     return toEntries(reply?.[0]?.[1] ?? []);
   }
 

@@ -37,7 +37,7 @@ function environmentOf(service, { namespace, servers, ports, schemas, keys, extr
       [{ address: '127.0.0.1', http_port: ports[name].http, grpc_port: ports[name].grpc }],
     ]),
   );
-  const { mysqlPassword: _unused, ...ownSecrets } = secrets();
+  const ownSecrets = secrets();
   return {
     PATH: process.env.PATH,
     HOME: process.env.HOME,

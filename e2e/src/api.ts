@@ -36,7 +36,7 @@ export function createApi(gatewayUrl: string, connections = 64): Api {
     const [method = 'GET', path = '/'] = at.split(' ');
     const body = options.rawBody ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
     const response = await pool.request({
-      method: method as 'GET',
+      method: method,
       path,
       headers: {
         ...(body !== undefined && { 'content-type': 'application/json' }),

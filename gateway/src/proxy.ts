@@ -81,7 +81,7 @@ export function createProxy(options: ProxyOptions): (route: GatewayRoute) => Req
           answered.inc({ upstream, version, code: String(answer.statusCode) });
         },
         error: (error, request, response) => {
-          const failure = failureOf(error as NodeJS.ErrnoException);
+          const failure = failureOf(error);
           picks.get(request)?.done(failure.httpStatus === 504 ? 'failed' : 'unreachable');
           sendFailure(response, failure);
         },

@@ -1,15 +1,9 @@
 import os from 'node:os';
 import { createEdge } from '@onrush/chassis/edge';
-import { createGrpcClient } from '@onrush/chassis/grpc-client';
-import { internalTokensFromFiles } from '@onrush/chassis/internal-tokens';
-import { createKafkaBroker } from '@onrush/chassis/kafka-broker';
-import { createDataSource } from '@onrush/chassis/mysql';
-import { createOutbox } from '@onrush/chassis/outbox';
-import { createKeys, createRedis } from '@onrush/chassis/redis';
-import { createIds, databaseComponent, redisComponent } from '@onrush/chassis/resources';
+import { createFoundation, type Foundation } from '@onrush/chassis/foundation';
+import { redisComponent } from '@onrush/chassis/resources';
 import type { App, Runtime } from '@onrush/chassis/service';
-import { createDiscovery } from '@onrush/chassis/service-discovery';
-import { createStreamRelay } from '@onrush/chassis/stream-relay';
+import { createStreamRelay, type StreamRelay } from '@onrush/chassis/stream-relay';
 import { productService } from '@onrush/proto';
 import { createProducts } from './clients/products';
 import type { Config } from './config';
@@ -23,112 +17,80 @@ import { httpRoutes } from './handlers/http';
 import { activityOf, purchasesOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
 import { createBuyBatcher } from './use-cases/buy';
-import { recordPurchases } from './use-cases/record-purchases';
+import { recordPurchases, type RecordPurchases } from './use-cases/record-purchases';
 
 const service = 'seckill-service';
 
 export function createApp(config: Config, runtime: Runtime): App {
-  const { logger } = runtime;
-  const db = createDataSource({
-    url: config.mysqlUrl,
-    type: config.mysqlType,
-    entities: [ActivityTable],
-    poolSize: config.mysqlPoolSize,
+  const foundation = createFoundation(service, config, runtime, { errors, entities: [ActivityTable] });
+  const hot = hotConnection(foundation);
+  const client = foundation.clientOf('product-service', productService);
+  const activities = createActivityRepository(foundation.db);
+  const sales = createLiveSales({ redis: foundation.redis, hot, keys: foundation.keys });
+  const undrained = createUndrainedSales({ activities, sales, logger: runtime.logger });
+  const recording = { ...foundation, ...runtime, activities, sales };
+  const relay = purchaseRelay(config, runtime, {
+    recording,
+    redis: foundation.redis,
+    streams: undrained.streams,
   });
-  const redis = createRedis({ url: config.redisUrl, name: service, logger });
-  // A batch whose answer was lost may have been decided: it is never sent again by itself, and never waits for a dead Redis.
+  const batcher = createBuyBatcher({
+    ...runtime,
+    sales,
+    ids: foundation.ids,
+    onAccepted: relay.wake,
+    batchSize: config.buyBatchSize,
+    queueLimit: config.buyQueueLimit,
+  });
+  const products = createProducts(client);
+  const { logger } = runtime;
+  const deps = { ...foundation, logger, activities, products, sales, batcher, onWarmedUp: undrained.refresh };
+
+  const routes = httpRoutes(deps);
+  const edge = createEdge({
+    ...foundation,
+    ...runtime,
+    service,
+    config,
+    errors,
+    routes,
+    grpc: [grpcHandlers(deps)],
+  });
+  const consumer = foundation.broker.subscribe({ group: service, handlers: eventHandlers(deps) });
+  const own = [redisComponent(hot), client, undrained, relay, consumer];
+  return { components: [...foundation.components, ...own, ...edge.components], openApi: edge.openApi };
+}
+
+/** A batch whose answer was lost may have been decided: it is never sent again by itself, and never waits for a dead Redis. */
+function hotConnection({ redis }: Foundation): Foundation['redis'] {
   const hot = redis.duplicate({
     autoResendUnfulfilledCommands: false,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     enableAutoPipelining: false,
   });
+  // The outage is logged by the connection that this one was made from.
   hot.on('error', () => undefined);
-  const keys = createKeys(config.namespace, 'seckill');
-  const broker = createKafkaBroker({
-    brokers: config.kafkaBrokers,
-    clientId: service,
-    namespace: config.namespace,
-    ...runtime,
-  });
-  const tokens = internalTokensFromFiles(service, config);
-  const discovery = createDiscovery(config, logger);
-  const client = createGrpcClient({
-    service: 'product-service',
-    definition: productService,
-    discovery,
-    tokens,
-    errors,
-    ...runtime,
-  });
+  return hot;
+}
 
-  const outbox = createOutbox({ db, broker, ...runtime });
-  const ids = createIds({ redis, keys, logger });
-  const activities = createActivityRepository(db);
-  const sales = createLiveSales({ redis, hot, keys });
-  const products = createProducts(client);
-  const undrained = createUndrainedSales({ activities, sales, logger });
-  const relay = createStreamRelay({
+function purchaseRelay(
+  config: Config,
+  runtime: Runtime,
+  {
+    recording,
     redis,
+    streams,
+  }: { recording: RecordPurchases; redis: Foundation['redis']; streams: () => string[] },
+): StreamRelay {
+  return createStreamRelay({
+    ...runtime,
+    redis,
+    streams,
     group: service,
     consumer: `${os.hostname()}-${process.pid}-${Date.now()}`,
-    streams: undrained.streams,
-    handle: (stream, entries) =>
-      recordPurchases(
-        { db, activities, sales, broker, logger },
-        activityOf(stream),
-        entries.flatMap(purchasesOf),
-      ),
+    handle: (stream, entries) => recordPurchases(recording, activityOf(stream), entries.flatMap(purchasesOf)),
     batchSize: config.relayBatchSize,
     claimIdleMs: config.relayClaimIdleMs,
-    ...runtime,
   });
-  const batcher = createBuyBatcher({
-    sales,
-    ids,
-    onAccepted: relay.wake,
-    batchSize: config.buyBatchSize,
-    queueLimit: config.buyQueueLimit,
-    ...runtime,
-  });
-  const deps = {
-    db,
-    activities,
-    products,
-    sales,
-    ids,
-    outbox,
-    batcher,
-    logger,
-    onWarmedUp: undrained.refresh,
-  };
-
-  const edge = createEdge({
-    service,
-    config,
-    errors,
-    routes: httpRoutes(deps),
-    grpc: [grpcHandlers(deps)],
-    tokens,
-    discovery,
-    ...runtime,
-  });
-  const consumer = broker.subscribe({ group: service, handlers: eventHandlers(deps) });
-  return {
-    components: [
-      databaseComponent(db),
-      redisComponent(redis),
-      redisComponent(hot),
-      ids,
-      broker,
-      outbox,
-      discovery,
-      client,
-      undrained,
-      relay,
-      consumer,
-      ...edge.components,
-    ],
-    openApi: edge.openApi,
-  };
 }

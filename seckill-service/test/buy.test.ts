@@ -28,7 +28,7 @@ const buy = (
   });
 
 const soldInLedger = async (activityId: string) => {
-  const rows = await fixture.database.db.query<{ sold: number; units: string | null }[]>(
+  const rows = await fixture.db.query<{ sold: number; units: string | null }[]>(
     'SELECT sold, (SELECT SUM(quantity) FROM reservations r WHERE r.activity_id = a.id) AS units FROM activities a WHERE id = ?',
     [activityId],
   );

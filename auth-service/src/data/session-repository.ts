@@ -15,9 +15,10 @@ interface Row {
 export const sessionRepository = {
   async insertSession(tx: EntityManager, session: Session): Promise<void> {
     const columns = ['id', 'user_id', 'created_at', 'expires_at'];
-    await insertRows(tx, 'sessions', columns, [
-      [session.id, session.userId, session.createdAt, session.expiresAt],
-    ]);
+    await insertRows(tx, 'sessions', {
+      columns,
+      rows: [[session.id, session.userId, session.createdAt, session.expiresAt]],
+    });
   },
 
   async insertToken(
@@ -25,9 +26,10 @@ export const sessionRepository = {
     token: { hash: string; sessionId: string; createdAt: Date; expiresAt: Date },
   ): Promise<void> {
     const columns = ['token_hash', 'session_id', 'created_at', 'expires_at'];
-    await insertRows(tx, 'refresh_tokens', columns, [
-      [token.hash, token.sessionId, token.createdAt, token.expiresAt],
-    ]);
+    await insertRows(tx, 'refresh_tokens', {
+      columns,
+      rows: [[token.hash, token.sessionId, token.createdAt, token.expiresAt]],
+    });
   },
 
   /** Locked until the transaction ends: of two uses at once, the second sees the first. */

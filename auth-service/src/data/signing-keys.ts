@@ -55,12 +55,10 @@ export function createSigningKeys(options: {
         const newest = known[0];
         if (newest && Date.now() - newest.created_at.getTime() < rotateAfterMs) return known;
         const fresh = await createKey(secret);
-        await insertRows(
-          tx,
-          'signing_keys',
-          ['kid', 'public_jwk', 'sealed_private_jwk', 'created_at'],
-          [[fresh.kid, fresh.public_jwk, fresh.sealed_private_jwk, fresh.created_at]],
-        );
+        await insertRows(tx, 'signing_keys', {
+          columns: ['kid', 'public_jwk', 'sealed_private_jwk', 'created_at'],
+          rows: [[fresh.kid, fresh.public_jwk, fresh.sealed_private_jwk, fresh.created_at]],
+        });
         logger.info('signing key created', { kid: fresh.kid });
         return [fresh, ...known];
       } finally {

@@ -74,7 +74,7 @@ export function httpRoutes(deps: LogIn & { accessTokenSeconds: number }): Route[
     route(
       'GET /.well-known/jwks.json',
       { summary: 'The keys that verify access tokens', access: 'public', reply: jwks, bare: 'json' },
-      () => Promise.resolve({ keys: deps.keys.jwks().keys as Record<string, unknown>[] }),
+      () => Promise.resolve({ keys: deps.keys.jwks().keys }),
     ),
   ];
 }

@@ -13,7 +13,7 @@ export interface TestDatabase {
 /** A migrated schema of the test file's own. */
 export async function createTestDatabase(
   label: string,
-  options: { entities: EntitySchema<never>[] | EntitySchema[]; migrations: MigrationClass[] },
+  options: { entities: EntitySchema[]; migrations: MigrationClass[] },
 ): Promise<TestDatabase> {
   const { mysqlAdminUrl, mysqlType: type } = infrastructure();
   const name = testNamespace(label);

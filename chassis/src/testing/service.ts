@@ -1,4 +1,3 @@
-import type { Component } from '../lifecycle';
 import { createLifecycle } from '../lifecycle';
 import { createMetrics, type Metrics } from '../metrics';
 import type { App, Runtime } from '../service';
@@ -23,7 +22,7 @@ export async function startTestService<C>(
   const app = createApp(config, { logger, metrics });
   const lifecycle = createLifecycle({
     logger,
-    components: app.components as Component[],
+    components: app.components,
     drainLimitMs: 10_000,
   });
   await lifecycle.start();

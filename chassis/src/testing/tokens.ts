@@ -2,7 +2,6 @@ import { generateKeyPairSync, type JsonWebKey } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { JWK } from 'jose';
 import { serviceDigits } from '../errors';
 import { createInternalTokens, type InternalTokens } from '../internal-tokens';
 
@@ -37,8 +36,8 @@ export function createTestTokens(): TestTokens {
     of: (service) =>
       createInternalTokens({
         service,
-        jwks: { keys: publicKeys as JWK[] },
-        privateKey: privateKeyOf(service) as JWK,
+        jwks: { keys: publicKeys },
+        privateKey: privateKeyOf(service),
       }),
     files(service) {
       const file = path.join(directory, `${service}.jwk.json`);

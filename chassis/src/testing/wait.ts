@@ -4,18 +4,18 @@ import { setTimeout as wait } from 'node:timers/promises';
 export async function eventually<T>(
   check: () => T | Promise<T>,
   { timeoutMs = 10_000, everyMs = 20 } = {},
-): Promise<T> {
+): Promise<Exclude<T, false | undefined>> {
   const until = Date.now() + timeoutMs;
   for (;;) {
     let failure: unknown;
     try {
       const result = await check();
-      if (result !== false && result !== undefined) return result;
+      if (result !== false && result !== undefined) return result as Exclude<T, false | undefined>;
     } catch (error) {
       failure = error;
     }
     if (Date.now() > until)
-      throw failure ?? new Error(`not true within ${timeoutMs} ms: ${check.toString()}`);
+      throw new Error(`not true within ${timeoutMs} ms: ${check.toString()}`, { cause: failure });
     await wait(everyMs);
   }
 }

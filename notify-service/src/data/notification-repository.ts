@@ -32,7 +32,7 @@ export const notificationRepository = {
       batchId,
       each.createdAt,
     ]);
-    const inserted = await insertRows(tx, 'notifications', columns, rows, { ignoreDuplicates: true });
+    const inserted = await insertRows(tx, 'notifications', { columns, rows, ignoreDuplicates: true });
     if (inserted === notifications.length) return notifications;
     const ids = notifications.map((each) => each.id);
     const written = await tx.query<{ id: string }[]>(
@@ -51,7 +51,10 @@ export const notificationRepository = {
     const rows = notifications.flatMap((each) =>
       channels.map((channel) => [each.id, channel, 'DELIVERED', each.createdAt]),
     );
-    await insertRows(tx, 'deliveries', ['notification_id', 'channel', 'status', 'delivered_at'], rows);
+    await insertRows(tx, 'deliveries', {
+      columns: ['notification_id', 'channel', 'status', 'delivered_at'],
+      rows,
+    });
   },
 
   /** Newest first. */

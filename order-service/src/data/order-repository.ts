@@ -48,7 +48,7 @@ export const orderRepository = {
       order.createdAt,
       batchId,
     ]);
-    const inserted = await insertRows(tx, 'orders', orderColumns, rows, { ignoreDuplicates: true });
+    const inserted = await insertRows(tx, 'orders', { columns: orderColumns, rows, ignoreDuplicates: true });
     const created = inserted === orders.length ? orders : await onlyOfBatch(tx, batchId, orders);
     await insertItems(tx, created);
     await insertHistory(
@@ -159,7 +159,10 @@ async function insertItems(tx: EntityManager, orders: Order[]): Promise<void> {
   const rows = orders.flatMap((order) =>
     order.items.map((item, line) => [order.id, line, item.productId, item.name, item.price, item.quantity]),
   );
-  await insertRows(tx, 'order_items', ['order_id', 'line', 'product_id', 'name', 'price', 'quantity'], rows);
+  await insertRows(tx, 'order_items', {
+    columns: ['order_id', 'line', 'product_id', 'name', 'price', 'quantity'],
+    rows,
+  });
 }
 
 async function insertHistory(
@@ -167,12 +170,10 @@ async function insertHistory(
   changes: (OrderChange & { orderId: string })[],
 ): Promise<void> {
   const rows = changes.map(({ orderId, from, to, at, by }) => [orderId, from, to, at, by]);
-  await insertRows(
-    tx,
-    'order_history',
-    ['order_id', 'from_status', 'to_status', 'changed_at', 'changed_by'],
+  await insertRows(tx, 'order_history', {
+    columns: ['order_id', 'from_status', 'to_status', 'changed_at', 'changed_by'],
     rows,
-  );
+  });
 }
 
 async function withItems(manager: EntityManager, rows: OrderRow[]): Promise<Order[]> {

@@ -37,7 +37,7 @@ export const sagaRepository = {
     ];
     try {
       const row = [saga.orderId, saga.userId, saga.idempotencyKey, saga.requestHash, 'RESERVING', now, now];
-      await insertRows(db.manager, 'sagas', columns, [row]);
+      await insertRows(db.manager, 'sagas', { columns, rows: [row] });
       return true;
     } catch (error) {
       if (isDuplicateKey(error, 'uq_sagas_idempotency_key')) return false;

@@ -53,7 +53,7 @@ export const paymentRepository = {
       createdAt,
     ];
     try {
-      await insertRows(tx, 'payments', columns, [row]);
+      await insertRows(tx, 'payments', { columns, rows: [row] });
       return true;
     } catch (error) {
       if (isDuplicateKey(error, 'uq_payments_order_id')) return false;
@@ -117,7 +117,7 @@ export const paymentRepository = {
     const row = [id, refundNo, paymentId, amount, reason, 'SUCCEEDED', new Date()];
     const names = ['id', 'refund_no', 'payment_id', 'amount', 'reason', 'status', 'created_at'];
     try {
-      await insertRows(tx, 'refunds', names, [row]);
+      await insertRows(tx, 'refunds', { columns: names, rows: [row] });
       return true;
     } catch (error) {
       if (isDuplicateKey(error)) return false;
@@ -136,12 +136,14 @@ export const paymentRepository = {
       now,
     ]);
     const names = ['entry_id', 'account', 'debit', 'credit', 'reference', 'booked_at'];
-    await insertRows(tx, 'journal_entries', names, rows);
+    await insertRows(tx, 'journal_entries', { columns: names, rows });
   },
 
   /** The order is over: no payment of it may begin any more. */
   async closeOrder(tx: EntityManager, orderId: string): Promise<void> {
-    await insertRows(tx, 'closed_orders', ['order_id', 'closed_at'], [[orderId, new Date()]], {
+    await insertRows(tx, 'closed_orders', {
+      columns: ['order_id', 'closed_at'],
+      rows: [[orderId, new Date()]],
       ignoreDuplicates: true,
     });
   },
@@ -160,7 +162,10 @@ export const paymentRepository = {
     anomaly: { paymentNo: string; reason: string; body: string },
   ): Promise<void> {
     const row = [anomaly.paymentNo, anomaly.reason, anomaly.body.slice(0, 4_000), new Date()];
-    await insertRows(manager, 'payment_anomalies', ['payment_no', 'reason', 'body', 'seen_at'], [row]);
+    await insertRows(manager, 'payment_anomalies', {
+      columns: ['payment_no', 'reason', 'body', 'seen_at'],
+      rows: [row],
+    });
   },
 };
 

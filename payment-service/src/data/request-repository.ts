@@ -15,7 +15,11 @@ export const requestRepository = {
     const { userId, idempotencyKey, orderId } = request;
     const columns = ['user_id', 'idempotency_key', 'order_id', 'created_at'];
     const row = [userId, idempotencyKey, orderId, new Date()];
-    const inserted = await insertRows(tx, 'payment_requests', columns, [row], { ignoreDuplicates: true });
+    const inserted = await insertRows(tx, 'payment_requests', {
+      columns,
+      rows: [row],
+      ignoreDuplicates: true,
+    });
     return inserted === 1 ? orderId : find(tx, userId, idempotencyKey);
   },
 };

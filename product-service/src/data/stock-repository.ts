@@ -30,7 +30,7 @@ export const stockRepository = {
     const now = new Date();
     const rows = lines.map(({ productId, quantity }) => [orderId, productId, quantity, 'RESERVED', now, now]);
     const columns = ['order_id', 'product_id', 'quantity', 'status', 'created_at', 'updated_at'];
-    await insertRows(tx, 'stock_reservations', columns, rows);
+    await insertRows(tx, 'stock_reservations', { columns, rows });
   },
 
   async markReservation(tx: EntityManager, orderId: string, status: ReservationStatus): Promise<void> {
@@ -75,9 +75,10 @@ export const stockRepository = {
 
   async record(tx: EntityManager, entry: StockLedgerEntry): Promise<void> {
     const columns = ['product_id', 'delta', 'reason', 'reference', 'created_at'];
-    await insertRows(tx, 'stock_ledger', columns, [
-      [entry.productId, entry.delta, entry.reason, entry.reference, new Date()],
-    ]);
+    await insertRows(tx, 'stock_ledger', {
+      columns,
+      rows: [[entry.productId, entry.delta, entry.reason, entry.reference, new Date()]],
+    });
   },
 };
 

@@ -55,7 +55,7 @@ export const reservationLedger = {
       purchase.reservedAt,
       now,
     ]);
-    const inserted = await insertRows(tx, 'reservations', columns, rows, { ignoreDuplicates: true });
+    const inserted = await insertRows(tx, 'reservations', { columns, rows, ignoreDuplicates: true });
     if (inserted === rows.length) return purchases.reduce((sum, purchase) => sum + purchase.quantity, 0);
     const [counted] = await tx.query<{ units: string | null }[]>(
       'SELECT SUM(quantity) AS units FROM reservations WHERE batch_id = ? AND id IN (?)',

@@ -43,7 +43,7 @@ const newActivity = z
     payment_timeout_seconds: fields.payment_timeout_seconds.default(900),
     token_required: z.boolean().default(false),
   })
-  .refine((activity) => activity.ends_at > activity.starts_at, {
+  .refine((activity) => new Date(activity.ends_at) > new Date(activity.starts_at), {
     path: ['ends_at'],
     message: 'must be after starts_at',
   });

@@ -36,7 +36,12 @@ export async function recordPurchases(
     deps.db,
     purchases.map((purchase) => purchase.reservationId),
   );
-  await deps.broker.publish(ledger.flatMap((reservation) => eventOf(reservation, activity, purchases)));
+  const reservedAt = new Map(purchases.map((purchase) => [purchase.reservationId, purchase.reservedAt]));
+  await deps.broker.publish(
+    ledger.flatMap((reservation) =>
+      eventOf(reservation, activity, reservedAt.get(reservation.id) ?? reservation.updatedAt),
+    ),
+  );
   for (const reservation of ledger) {
     // The units were never there: only the buyer's right comes back.
     if (reservation.status === 'REJECTED') await deps.sales.release(reservation, { restock: false });
@@ -81,21 +86,17 @@ async function writeOneByOne(
   }
 }
 
-function eventOf(reservation: Reservation, activity: Activity, purchases: AcceptedPurchase[]): NewEvent[] {
+function eventOf(reservation: Reservation, activity: Activity, reservedAt: Date): NewEvent[] {
   switch (reservation.status) {
     case 'QUEUED':
     case 'ORDERED':
-      return [reserved(reservation, activity, reservedAt(reservation, purchases))];
+      return [reserved(reservation, activity, reservedAt)];
     case 'REJECTED':
       return [rejected(reservation)];
     case 'RELEASED':
       return [];
   }
 }
-
-const reservedAt = (reservation: Reservation, purchases: AcceptedPurchase[]): Date =>
-  purchases.find((purchase) => purchase.reservationId === reservation.id)?.reservedAt ??
-  reservation.updatedAt;
 
 const reserved = (reservation: Reservation, activity: Activity, at: Date): NewEvent =>
   newEvent(seckillReserved, reservation.id, {

@@ -29,7 +29,7 @@ export function createUserRepository(db: DataSource): UserRepository {
   return {
     async insert(tx, user, role) {
       await tx.createQueryBuilder().insert().into(UserTable).values(user).updateEntity(false).execute();
-      await insertRows(tx, 'user_roles', ['user_id', 'role'], [[user.id, role]]);
+      await insertRows(tx, 'user_roles', { columns: ['user_id', 'role'], rows: [[user.id, role]] });
     },
     findByName: async (canonicalUsername) => withRoles(await table.findOneBy({ canonicalUsername })),
     find: async (id) => withRoles(await table.findOneBy({ id })),
