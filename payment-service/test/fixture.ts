@@ -8,7 +8,7 @@ import { createTestBroker, type TestBroker } from '@onrush/chassis/testing/broke
 import { createTestDatabase, type TestDatabase } from '@onrush/chassis/testing/database';
 import { infrastructure, testNamespace } from '@onrush/chassis/testing/infrastructure';
 import { silentLogger } from '@onrush/chassis/testing/logger';
-import { createTestRedis, type TestRedis } from '@onrush/chassis/testing/redis';
+import { createTestRedis } from '@onrush/chassis/testing/redis';
 import {
   buyer,
   createTestHttpClient,
@@ -70,7 +70,7 @@ export interface Fixture {
 }
 
 /** The real service on real servers; only order-service is played, at its gRPC port. */
-export async function startFixture(label: string): Promise<Fixture> {
+export async function startFixture(label: string, changes: Partial<Config> = {}): Promise<Fixture> {
   const namespace = testNamespace(label);
   const tokens = createTestTokens();
   const orders = new Map<string, PlayedOrder>();
@@ -80,7 +80,8 @@ export async function startFixture(label: string): Promise<Fixture> {
     createTestBroker(namespace),
     startPlayedOrders(tokens, orders),
   ]);
-  const config = await configOf({ namespace, tokens, database, orderPort: orderServer.port() });
+  const made = { namespace, tokens, database, orderPort: orderServer.port() };
+  const config = { ...(await configOf(made)), ...changes };
   const http = createTestHttpClient({ port: config.httpPort, service: 'payment-service', tokens });
   const service = await startTestService(createApp, config);
   const clients: GrpcClient<typeof paymentService>[] = [];
