@@ -1,0 +1,333 @@
+import { newEvent } from '@onrush/chassis/message-broker';
+import { badRequestsOf, problemsWith } from '@onrush/chassis/testing/bad-requests';
+import { releaseTogether } from '@onrush/chassis/testing/gate';
+import { admin, buyer } from '@onrush/chassis/testing/service';
+import { eventually } from '@onrush/chassis/testing/wait';
+import {
+  orderCancelled,
+  orderCreated,
+  orderPaid,
+  orderService,
+  paymentRefunded,
+  paymentSucceeded,
+} from '@onrush/proto';
+import { canBecome, transitions, type OrderStatus } from '../src/domain/order-states';
+import { errors } from '../src/errors';
+import { httpRoutes } from '../src/handlers/http';
+import { startFixture, type Fixture, type OrderView } from './fixture';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await startFixture('order');
+}, 60_000);
+afterAll(() => fixture.stop());
+
+const read = (id: string, user: number | string = 1) =>
+  fixture.http.call<OrderView>(`GET /api/v1/orders/${id}`, { user: buyer(user) });
+const cancel = (id: string, user: number | string = 1) =>
+  fixture.http.call<OrderView>(`POST /api/v1/orders/${id}/cancel`, { user: buyer(user) });
+const statusIs = (id: string, status: string, user: number | string = 1) =>
+  eventually(async () => (await read(id, user)).body.data?.status === status);
+const place = (key: string, items: unknown, user = 1) =>
+  fixture.http.call<OrderView>('POST /api/v1/orders', {
+    user: buyer(user),
+    body: { items },
+    headers: { 'idempotency-key': key },
+  });
+
+const paymentOf = (orderId: string) => ({
+  payment_id: '1',
+  payment_no: 'P1',
+  order_id: orderId,
+  user_id: '1',
+  channel: 'mock',
+  amount: 12_800,
+  currency: 'CNY' as const,
+  at: new Date().toISOString(),
+});
+const pay = (orderId: string) =>
+  fixture.kafka.broker.publish([newEvent(paymentSucceeded, orderId, paymentOf(orderId))]);
+
+test('every route refuses bad requests in the envelope, and changes nothing', async () => {
+  for (const bad of badRequestsOf(httpRoutes({} as never), fixture.http, buyer(1))) {
+    const answer = await bad.send();
+    expect({ request: bad.name, problems: problemsWith(answer, bad.status) }).toEqual({
+      request: bad.name,
+      problems: [],
+    });
+  }
+  expect(await fixture.count('orders')).toBe(0);
+});
+
+test('300 reservations become 300 orders; delivered again they change nothing', async () => {
+  const created = await fixture.kafka.collect(orderCreated);
+  const reservations = Array.from({ length: 300 }, () => fixture.reserve({ activity_id: '300' }));
+  const ours = () => created.filter(({ payload }) => payload.activity_id === '300');
+
+  await fixture.publishReserved(...reservations);
+  await fixture.publishReserved(...reservations.slice(0, 150), fixture.reserve({ activity_id: '300' }));
+
+  await eventually(async () => (await fixture.count('orders', 'activity_id = 300')) === 301);
+  await eventually(() => ours().length === 301);
+  expect(new Set(ours().map(({ payload }) => payload.order_id)).size).toBe(301);
+  expect(
+    await fixture.count('order_items', 'order_id IN (SELECT id FROM orders WHERE activity_id = 300)'),
+  ).toBe(301);
+  expect(await fixture.count('outbox')).toBe(0);
+});
+
+test('an order shows its ticket, its price and its history, to its owner alone', async () => {
+  const reservation = fixture.reserve({ quantity: 2 });
+  await fixture.publishReserved(reservation);
+  await statusIs(reservation.order_no, 'CREATED');
+
+  expect((await read(reservation.order_no)).body.data).toMatchObject({
+    order_no: reservation.order_no,
+    kind: 'SECKILL',
+    total_amount: 25_600,
+    items: [{ product_id: '1', name: 'Ticket', price: 12_800, quantity: 2 }],
+    history: [{ from: null, to: 'CREATED', by: 'user:1' }],
+  });
+  expect((await read(reservation.order_no, 2)).status).toBe(404);
+  expect((await cancel(reservation.order_no, 2)).status).toBe(404);
+});
+
+test('an order that is not paid in time is cancelled, by the timer', async () => {
+  const cancelled = await fixture.kafka.collect(orderCancelled);
+  const reservation = fixture.reserve({ payment_timeout_seconds: 1 });
+  await fixture.publishReserved(reservation);
+
+  await statusIs(reservation.order_no, 'CANCELLED');
+
+  expect((await read(reservation.order_no)).body.data).toMatchObject({ cancel_reason: 'timeout' });
+  await eventually(
+    () => cancelled.filter(({ payload }) => payload.order_id === reservation.order_no).length === 1,
+  );
+});
+
+test('an order whose timer was lost is cancelled by the sweep, and not before its time', async () => {
+  const [late, early] = [fixture.reserve({ payment_timeout_seconds: 2 }), fixture.reserve()];
+  await fixture.publishReserved(late, early);
+  await statusIs(late.order_no, 'CREATED');
+  await eventually(
+    async () =>
+      (await fixture.redis.redis.zcard(`${fixture.namespace}:order:{delay:payment-timeout}:due`)) > 0,
+  );
+  await fixture.redis.redis.del(`${fixture.namespace}:order:{delay:payment-timeout}:due`);
+
+  await statusIs(late.order_no, 'CANCELLED');
+
+  expect((await read(early.order_no)).body.data.status).toBe('CREATED');
+});
+
+test('a paid order is PAID once, however often it is told, and cannot be cancelled', async () => {
+  const paid = await fixture.kafka.collect(orderPaid);
+  const reservation = fixture.reserve();
+  await fixture.publishReserved(reservation);
+  await statusIs(reservation.order_no, 'CREATED');
+
+  await pay(reservation.order_no);
+  await pay(reservation.order_no);
+
+  await statusIs(reservation.order_no, 'PAID');
+  const answer = await cancel(reservation.order_no);
+  expect(answer.body.code).toBe(errors.alreadyPaid.definition.code);
+  await eventually(
+    () => paid.filter(({ payload }) => payload.order_id === reservation.order_no).length === 1,
+  );
+  expect((await read(reservation.order_no)).body.data.history).toHaveLength(2);
+});
+
+test('money for a cancelled order changes nothing; a second cancel is the same answer', async () => {
+  const reservation = fixture.reserve();
+  await fixture.publishReserved(reservation);
+  await statusIs(reservation.order_no, 'CREATED');
+
+  const first = await cancel(reservation.order_no);
+  const second = await cancel(reservation.order_no);
+  await pay(reservation.order_no);
+  const marker = fixture.reserve();
+  await fixture.publishReserved(marker);
+  await statusIs(marker.order_no, 'CREATED');
+
+  expect(first.body.data).toMatchObject({ status: 'CANCELLED', cancel_reason: 'by-user' });
+  expect(second.body.data).toEqual(first.body.data);
+  expect((await read(reservation.order_no)).body.data.status).toBe('CANCELLED');
+});
+
+test('a refunded order says so', async () => {
+  const reservation = fixture.reserve();
+  await fixture.publishReserved(reservation);
+  await statusIs(reservation.order_no, 'CREATED');
+  await pay(reservation.order_no);
+  await statusIs(reservation.order_no, 'PAID');
+
+  await fixture.kafka.broker.publish([
+    newEvent(paymentRefunded, reservation.order_no, paymentOf(reservation.order_no)),
+  ]);
+
+  await statusIs(reservation.order_no, 'REFUNDED');
+});
+
+test('of a hundred cancels and a payment at once, exactly one wins', async () => {
+  const cancelled = await fixture.kafka.collect(orderCancelled);
+  const paid = await fixture.kafka.collect(orderPaid);
+  const reservation = fixture.reserve();
+  await fixture.publishReserved(reservation);
+  await statusIs(reservation.order_no, 'CREATED');
+  const about = ({ payload }: { payload: { order_id: string } }) => payload.order_id === reservation.order_no;
+
+  await releaseTogether(101, (index) =>
+    index === 50 ? pay(reservation.order_no) : cancel(reservation.order_no),
+  );
+
+  await eventually(() => cancelled.filter(about).length + paid.filter(about).length === 1);
+  const { status, history } = (await read(reservation.order_no)).body.data;
+  expect(['PAID', 'CANCELLED']).toContain(status);
+  expect(history).toHaveLength(2);
+});
+
+test('an ordinary order takes our prices, reserves its stock, and the same key gets the same order', async () => {
+  const first = await place('k1', [{ product_id: '1', quantity: 3 }]);
+  const again = await place('k1', [{ product_id: '1', quantity: 3 }]);
+  const other = await place('k1', [{ product_id: '1', quantity: 4 }]);
+
+  expect(first.status).toBe(201);
+  expect(first.body.data).toMatchObject({ kind: 'ORDINARY', status: 'CREATED', total_amount: 1_500 });
+  expect(JSON.stringify(again.body.data)).toBe(JSON.stringify(first.body.data));
+  expect(other.body.code).toBe(errors.idempotencyKeyReused.definition.code);
+  expect(fixture.products.reserved.filter((id) => id === first.body.data.id)).toHaveLength(1);
+});
+
+test('20 parallel requests under one key place one order', async () => {
+  const before = await fixture.count('orders', `kind = 'ORDINARY'`);
+
+  const answers = await releaseTogether(20, () => place('k20', [{ product_id: '1', quantity: 1 }]));
+
+  const statuses = answers.map((answer) => (answer.status === 'fulfilled' ? answer.value.status : 0));
+  expect(statuses.filter((status) => status !== 201 && status !== 409)).toEqual([]);
+  expect(await fixture.count('orders', `kind = 'ORDINARY'`)).toBe(before + 1);
+});
+
+test('what cannot be had is refused, its stock is free again, and the same key says the same', async () => {
+  const offSale = await place('k2', [{ product_id: '2', quantity: 1 }]);
+  const short = await place('k3', [{ product_id: '3', quantity: 1 }]);
+  const again = await place('k3', [{ product_id: '3', quantity: 1 }]);
+
+  expect(offSale.body.code).toBe(errors.productNotForSale.definition.code);
+  expect(short.body.code).toBe(errors.stockShort.definition.code);
+  expect(again.body.code).toBe(short.body.code);
+  expect(await fixture.count('sagas', `idempotency_key IN ('k2', 'k3') AND state = 'ABORTED'`)).toBe(2);
+});
+
+test('a saga that its process left behind is ended by the sweep: no order, stock released', async () => {
+  const now = new Date(Date.now() - 60_000);
+  await fixture.db.query(
+    `INSERT INTO sagas (order_id, user_id, idempotency_key, request_hash, state, created_at, updated_at) VALUES (77, 1, 'dead', 'x', 'RESERVING', ?, ?)`,
+    [now, now],
+  );
+
+  await eventually(() => fixture.products.released.includes('77'));
+
+  expect(await fixture.count('sagas', `order_id = 77 AND state = 'ABORTED'`)).toBe(1);
+  expect(await fixture.count('orders', 'id = 77')).toBe(0);
+});
+
+test('a saga that was given up while it reserved does not become an order', async () => {
+  fixture.products.beforeReserve = async () => {
+    await fixture.db.query(
+      `UPDATE sagas SET state = 'ABORTED', answer = '{}' WHERE idempotency_key = 'slow'`,
+    );
+  };
+
+  const answer = await place('slow', [{ product_id: '1', quantity: 1 }]);
+
+  fixture.products.beforeReserve = () => Promise.resolve();
+  expect(answer.status).toBe(503);
+  expect(
+    await fixture.count('orders', `id IN (SELECT order_id FROM sagas WHERE idempotency_key = 'slow')`),
+  ).toBe(0);
+});
+
+test('an order is paid through payment-service while it waits for its money', async () => {
+  const reservation = fixture.reserve();
+  await fixture.publishReserved(reservation);
+  await statusIs(reservation.order_no, 'CREATED');
+  const start = (id: string) =>
+    fixture.http.call(`POST /api/v1/orders/${id}/pay`, {
+      user: buyer(1),
+      body: {},
+      headers: { 'idempotency-key': 'p' },
+    });
+
+  expect((await start(reservation.order_no)).body.data).toMatchObject({
+    payment_no: 'P9',
+    channel: 'mock',
+    amount: 12_800,
+  });
+  expect((await start('999')).status).toBe(404);
+  await cancel(reservation.order_no);
+  expect((await start(reservation.order_no)).body.code).toBe(errors.alreadyCancelled.definition.code);
+});
+
+test('orders are listed newest first, by status, mine to me and all to an admin', async () => {
+  const reservations = [fixture.reserve({ user_id: '60' }), fixture.reserve({ user_id: '60' })];
+  await fixture.publishReserved(...reservations);
+  await statusIs(reservations[1]?.order_no ?? '', 'CREATED', 60);
+  await cancel(reservations[0]?.order_no ?? '', 60);
+  const list = (query: string) =>
+    fixture.http.call<{ items: OrderView[]; total: number }>(`GET /api/v1/orders${query}`, {
+      user: buyer(60),
+    });
+
+  expect((await list('')).body.data.items.map((order) => order.id)).toEqual(
+    reservations.map((each) => each.order_no).reverse(),
+  );
+  expect((await list('?status=CANCELLED')).body.data).toMatchObject({
+    total: 1,
+    items: [{ id: reservations[0]?.order_no }],
+  });
+  expect((await list('?status=LOST')).status).toBe(400);
+  expect((await list('?page_size=1e9')).status).toBe(400);
+  const all = await fixture.http.call<{ total: number }>('GET /api/v1/admin/orders', { user: admin });
+  expect(all.body.data.total).toBeGreaterThan(300);
+});
+
+test('services see orders over gRPC, an owner’s or any', async () => {
+  const reservation = fixture.reserve();
+  await fixture.publishReserved(reservation);
+  await statusIs(reservation.order_no, 'CREATED');
+  const client = fixture.clientAs('payment-service', orderService);
+
+  expect(await client.call('GetOrder', { orderId: reservation.order_no, userId: '0' })).toMatchObject({
+    status: 'CREATED',
+    totalAmount: '12800',
+  });
+  await expect(client.call('GetOrder', { orderId: reservation.order_no, userId: '2' })).rejects.toMatchObject(
+    { code: 404501 },
+  );
+  await expect(client.call('GetOrder', { orderId: '1', userId: '0' })).rejects.toMatchObject({
+    code: 404501,
+  });
+});
+
+test('only the transitions of the table are legal', () => {
+  const states = Object.keys(transitions) as OrderStatus[];
+  const legal = states.flatMap((from) =>
+    states.filter((to) => canBecome(from, to)).map((to) => `${from} ${to}`),
+  );
+
+  expect(legal.sort()).toEqual(
+    [
+      'CREATED PAID',
+      'CREATED CANCELLED',
+      'PAID SHIPPED',
+      'PAID REFUNDING',
+      'PAID REFUNDED',
+      'SHIPPED COMPLETED',
+      'SHIPPED REFUNDING',
+      'COMPLETED REFUNDING',
+      'REFUNDING REFUNDED',
+    ].sort(),
+  );
+});
