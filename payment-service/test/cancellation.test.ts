@@ -1,16 +1,31 @@
-import { paymentRefunded, paymentSucceeded, type PaymentEvent } from '@onrush/proto';
+import {
+  orderCancelled,
+  paymentRefunded,
+  paymentSucceeded,
+  type OrderEvent,
+  type PaymentEvent,
+} from '@onrush/proto';
 import type { ReceivedEvent } from '@onrush/chassis/message-broker';
 import { releaseTogether } from '@onrush/chassis/testing/gate';
 import { eventually } from '@onrush/chassis/testing/wait';
-import { cancelledEvent, reportOf, startFixture, type CreatedPayment, type Fixture } from './fixture';
+import {
+  cancelledEvent,
+  reportOf,
+  startFixture,
+  waitingForLock,
+  type CreatedPayment,
+  type Fixture,
+} from './fixture';
 
 let fixture: Fixture;
 let refunded: ReceivedEvent<PaymentEvent>[];
 let succeeded: ReceivedEvent<PaymentEvent>[];
+let deadLetters: ReceivedEvent<OrderEvent>[];
 beforeAll(async () => {
   fixture = await startFixture('paycancel');
   refunded = await fixture.kafka.collect(paymentRefunded);
   succeeded = await fixture.kafka.collect(paymentSucceeded);
+  deadLetters = await fixture.kafka.collect({ ...orderCancelled, type: 'order.cancelled.dlq' });
 }, 60_000);
 afterAll(() => fixture.stop());
 
@@ -35,18 +50,17 @@ const unbalanced = () =>
 const refundsOf = (payment: CreatedPayment) =>
   fixture.rows('SELECT refund_no, amount, reason, status FROM refunds WHERE payment_id = ?', [payment.id]);
 
-/** Somebody in our schema waits for a lock. The server renews what it says only for those who ask less often than every 100 ms. */
-const waitingForLock = `SELECT trx_id FROM information_schema.innodb_trx JOIN information_schema.processlist
-  ON id = trx_mysql_thread_id WHERE trx_state = 'LOCK WAIT' AND db = DATABASE()`;
-
 /** Resolves when the cancellation has been handled. */
-async function cancelAndWait(orderId: string): Promise<void> {
-  await fixture.cancelOrder(orderId);
+async function cancelAndWait(orderId: string, key = orderId): Promise<void> {
+  await fixture.kafka.broker.publish([cancelledEvent(orderId, key)]);
   await eventually(
     async () =>
       (await fixture.rows('SELECT 1 FROM closed_orders WHERE order_id = ?', [orderId])).length === 1,
   );
 }
+
+/** Resolves when all that was sent before with this key has been handled, one way or the other. */
+const allHandled = (key: string) => cancelAndWait(fixture.placeOrder(), key);
 
 test('a pending payment of a cancelled order is closed, and cannot be begun again', async () => {
   const payment = await fixture.pending();
@@ -69,8 +83,7 @@ test('a captured payment of a cancelled order is refunded in full, once, and tha
 
   await statusBecomes(payment, { status: 'SUCCEEDED', refunded_amount: 12_800 });
   await eventually(() => ofPayment(refunded, payment).length > 0);
-  const after = await fixture.pending();
-  await cancelAndWait(after.order_id);
+  await allHandled(payment.order_id);
   expect(await refundsOf(payment)).toEqual([
     { refund_no: `R${payment.id}`, amount: '12800', reason: 'order-cancelled', status: 'SUCCEEDED' },
   ]);
@@ -117,7 +130,7 @@ test('a free order that was cancelled twice is refunded once', async () => {
   await fixture.kafka.broker.publish([cancelledEvent(orderId), cancelledEvent(orderId)]);
 
   await eventually(() => ofPayment(refunded, payment).length > 0);
-  await cancelAndWait((await fixture.pending()).order_id);
+  await allHandled(orderId);
   expect(await refundsOf(payment)).toHaveLength(1);
 });
 
@@ -150,7 +163,7 @@ test('200 callbacks against 200 cancellations: all money that came for a cancell
 
 test('a payment that begins while its order is being cancelled does not stay open', async () => {
   const orderId = fixture.placeOrder();
-  const holder = fixture.database.db.createQueryRunner();
+  const holder = fixture.db.createQueryRunner();
   await holder.startTransaction('REPEATABLE READ');
   // Locks the gap in which the payment will be: its insert waits, and the cancellation goes by.
   await holder.query('SELECT id FROM payments WHERE order_id = ? FOR UPDATE', [orderId]);
@@ -186,4 +199,8 @@ test('100 new payments against 100 cancellations: none stays open', async () => 
   expect(
     await fixture.rows(`SELECT id FROM payments WHERE order_id IN (?) AND status <> 'CLOSED'`, [orderIds]),
   ).toEqual([]);
+});
+
+test('no cancellation was dead-lettered', () => {
+  expect(deadLetters).toEqual([]);
 });

@@ -1,7 +1,8 @@
+import { paymentService } from '@onrush/proto';
 import { releaseTogether } from '@onrush/chassis/testing/gate';
 import { buyer } from '@onrush/chassis/testing/service';
 import { eventually } from '@onrush/chassis/testing/wait';
-import { reportOf, startFixture, type CreatedPayment, type Fixture } from './fixture';
+import { reportOf, startFixture, waitingForLock, type CreatedPayment, type Fixture } from './fixture';
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -138,6 +139,22 @@ test.each(['alipay', 'wechat'])('the channel %s is not configured', async (chann
   expect(await paymentsOf(orderId)).toHaveLength(0);
 });
 
+test('a payment waits for a cancellation that is being carried out, and is refused then', async () => {
+  const orderId = fixture.placeOrder();
+  const cancelling = fixture.db.createQueryRunner();
+  await cancelling.startTransaction();
+  await cancelling.query('INSERT INTO closed_orders (order_id, closed_at) VALUES (?, NOW())', [orderId]);
+  const creating = fixture.create(orderId);
+  await eventually(async () => (await fixture.rows(waitingForLock)).length > 0, { everyMs: 150 });
+  await cancelling.commitTransaction();
+  await cancelling.release();
+
+  const answer = await creating;
+
+  expect([answer.status, answer.body.code]).toEqual([409, 409601]);
+  expect(await paymentsOf(orderId)).toHaveLength(0);
+});
+
 test('a payment of an order whose cancellation came first is refused', async () => {
   const orderId = fixture.placeOrder();
   await fixture.cancelOrder(orderId);
@@ -173,8 +190,8 @@ test('a failed payment may be tried again under its number', async () => {
 
 test('order-service gets the same payment over gRPC, and nobody else gets anything', async () => {
   const orderId = fixture.placeOrder();
-  const mine = fixture.clientOf('order-service');
-  const foreign = fixture.clientOf('notify-service');
+  const mine = fixture.clientAs('order-service', paymentService);
+  const foreign = fixture.clientAs('notify-service', paymentService);
 
   const created = await mine.call('CreatePayment', { orderId, userId: '7', channel: 'mock' });
   const found = await mine.call('GetPayment', { paymentId: created.id });

@@ -1,24 +1,9 @@
 import { createHmac } from 'node:crypto';
-import { createGrpcClient, type GrpcClient } from '@onrush/chassis/grpc-client';
-import { createGrpcServer, serve, type GrpcServer } from '@onrush/chassis/grpc-server';
-import { createMetrics } from '@onrush/chassis/metrics';
+import { serve, type ServedService } from '@onrush/chassis/grpc-server';
 import { newEvent } from '@onrush/chassis/message-broker';
-import { createStaticDiscovery } from '@onrush/chassis/discovery';
-import { createTestBroker, type TestBroker } from '@onrush/chassis/testing/broker';
-import { createTestDatabase, type TestDatabase } from '@onrush/chassis/testing/database';
-import { infrastructure, testNamespace } from '@onrush/chassis/testing/infrastructure';
-import { silentLogger } from '@onrush/chassis/testing/logger';
-import { createTestRedis } from '@onrush/chassis/testing/redis';
-import {
-  buyer,
-  createTestHttpClient,
-  freePort,
-  startTestService,
-  type Answer,
-  type TestHttpClient,
-} from '@onrush/chassis/testing/service';
-import { createTestTokens, type TestTokens } from '@onrush/chassis/testing/tokens';
-import { orderCancelled, orderService, paymentService } from '@onrush/proto';
+import { startServiceFixture, type ServiceFixture } from '@onrush/chassis/testing/service-fixture';
+import { buyer, type Answer } from '@onrush/chassis/testing/service';
+import { orderCancelled, orderService } from '@onrush/proto';
 import { createApp } from '../src/app';
 import type { Config } from '../src/config';
 import { errors } from '../src/errors';
@@ -47,12 +32,7 @@ export interface CreatedPayment {
   expires_at: string;
 }
 
-export interface Fixture {
-  http: TestHttpClient;
-  config: Config;
-  tokens: TestTokens;
-  database: TestDatabase;
-  kafka: TestBroker;
+export interface Fixture extends ServiceFixture<Config> {
   orders: Map<string, PlayedOrder>;
   /** A CREATED order of user 7, and its id. */
   placeOrder(changes?: Partial<PlayedOrder>): string;
@@ -64,60 +44,27 @@ export interface Fixture {
   status(payment: { id: string }, user?: number): Promise<Record<string, unknown>>;
   /** As order-service tells it. */
   cancelOrder(orderId: string): Promise<void>;
-  clientOf(caller: string): GrpcClient<typeof paymentService>;
   rows<T = Record<string, unknown>>(sql: string, parameters?: unknown[]): Promise<T[]>;
-  stop(): Promise<void>;
 }
 
 /** The real service on real servers; only order-service is played, at its gRPC port. */
 export async function startFixture(label: string, changes: Partial<Config> = {}): Promise<Fixture> {
-  const namespace = testNamespace(label);
-  const tokens = createTestTokens();
   const orders = new Map<string, PlayedOrder>();
-  const [database, redis, kafka, orderServer] = await Promise.all([
-    createTestDatabase(label, { entities: [], migrations }),
-    createTestRedis(namespace),
-    createTestBroker(namespace),
-    startPlayedOrders(tokens, orders),
-  ]);
-  const made = { namespace, tokens, database, orderPort: orderServer.port() };
-  const config = { ...(await configOf(made)), ...changes };
-  const http = createTestHttpClient({ port: config.httpPort, service: 'payment-service', tokens });
-  const service = await startTestService(createApp, config);
-  const clients: GrpcClient<typeof paymentService>[] = [];
-  const actions = actionsOf({ http, orders, config, kafka });
-
-  return {
-    http,
-    config,
-    tokens,
-    database,
-    kafka,
-    orders,
-    ...actions,
-    clientOf(caller) {
-      const client = clientOf(caller, { tokens, port: config.grpcPort });
-      clients.push(client);
-      return client;
-    },
-    rows: (sql, parameters = []) => database.db.query(sql, parameters),
-    async stop() {
-      await Promise.all(clients.map((client) => client.stop()));
-      await service.stop();
-      await Promise.all([orderServer.stop(), kafka.cleanup(), redis.cleanup()]);
-      await database.drop();
-    },
-  };
+  const fixture = await startServiceFixture<Config>({
+    service: 'payment-service',
+    label,
+    createApp,
+    migrations,
+    errors,
+    config: { mockPaymentSecret: secret, publicUrl: 'http://shop.test', ...changes },
+    fakes: { 'order-service': playedOrders(orders) },
+  });
+  return { ...fixture, orders, ...actionsOf(fixture, orders) };
 }
 
-type Actions = Pick<Fixture, 'placeOrder' | 'create' | 'pending' | 'callback' | 'status' | 'cancelOrder'>;
+type Actions = Omit<Fixture, keyof ServiceFixture<Config> | 'orders'>;
 
-function actionsOf({
-  http,
-  orders,
-  config,
-  kafka,
-}: Pick<Fixture, 'http' | 'orders' | 'config' | 'kafka'>): Actions {
+function actionsOf({ http, kafka, db }: ServiceFixture<Config>, orders: Map<string, PlayedOrder>): Actions {
   let lastOrder = 1_000;
   const actions: Actions = {
     placeOrder(changes = {}) {
@@ -139,7 +86,7 @@ function actionsOf({
     },
     async callback(report, signature) {
       const rawBody = typeof report === 'string' ? report : JSON.stringify(report);
-      const headers = { 'x-mock-signature': signature ?? sign(rawBody, config.mockPaymentSecret) };
+      const headers = { 'x-mock-signature': signature ?? sign(rawBody) };
       const answer = await http.call('POST /api/v1/payment/callback/mock', { rawBody, headers });
       return { status: answer.status, text: answer.body as unknown as string };
     },
@@ -150,6 +97,7 @@ function actionsOf({
       return answer.body.data;
     },
     cancelOrder: (orderId) => kafka.broker.publish([cancelledEvent(orderId)]),
+    rows: (sql, parameters = []) => db.query(sql, parameters),
   };
   return actions;
 }
@@ -167,8 +115,9 @@ export const reportOf = (payment: CreatedPayment, changes: object = {}) => ({
   ...changes,
 });
 
-export const cancelledEvent = (orderId: string) =>
-  newEvent(orderCancelled, orderId, {
+/** Events with the same key are handled in their order. */
+export const cancelledEvent = (orderId: string, key = orderId) =>
+  newEvent(orderCancelled, key, {
     order_id: orderId,
     order_no: orderId,
     user_id: '7',
@@ -182,78 +131,25 @@ export const cancelledEvent = (orderId: string) =>
     at: new Date().toISOString(),
   });
 
-async function configOf(made: {
-  namespace: string;
-  tokens: TestTokens;
-  database: TestDatabase;
-  orderPort: number;
-}): Promise<Config> {
-  const servers = infrastructure();
-  return {
-    namespace: made.namespace,
-    host: '127.0.0.1',
-    httpPort: await freePort(),
-    grpcPort: await freePort(),
-    managementPort: 0,
-    advertiseAddress: '127.0.0.1',
-    serviceVersion: '0.1.0',
-    canary: false,
-    logLevel: 'silent',
-    drainDelayMs: 0,
-    discovery: 'static',
-    consulHttpAddr: servers.consulAddress,
-    staticServices: { 'order-service': [{ address: '127.0.0.1', http_port: 0, grpc_port: made.orderPort }] },
-    ...made.tokens.files('payment-service'),
-    mysqlUrl: made.database.url,
-    mysqlType: made.database.type,
-    mysqlPoolSize: 8,
-    redisUrl: servers.redisUrl,
-    kafkaBrokers: servers.kafkaBrokers,
-    mockPaymentSecret: secret,
-    publicUrl: 'http://shop.test',
-  };
-}
+/** Somebody in our schema waits for a lock. The server renews what it says only for those who ask less often than every 100 ms. */
+export const waitingForLock = `SELECT trx_id FROM information_schema.innodb_trx JOIN information_schema.processlist
+  ON id = trx_mysql_thread_id WHERE trx_state = 'LOCK WAIT' AND db = DATABASE()`;
 
-async function startPlayedOrders(tokens: TestTokens, orders: Map<string, PlayedOrder>): Promise<GrpcServer> {
-  const service = serve(orderService, {
+const playedOrders = (orders: Map<string, PlayedOrder>): ServedService =>
+  serve(orderService, {
     GetOrder: {
       allow: ['payment-service'],
       unary: ({ orderId, userId }) => {
         const order = orders.get(orderId);
         if (order?.userId !== userId) return Promise.reject(errors.orderNotFound());
-        const expiresAt = order.expiresAt.toISOString();
         return Promise.resolve({
           ...order,
           id: orderId,
           orderNo: orderId,
           kind: 'ORDINARY',
           currency: 'CNY',
-          expiresAt,
+          expiresAt: order.expiresAt.toISOString(),
         });
       },
     },
-  });
-  const server = createGrpcServer({
-    host: '127.0.0.1',
-    port: 0,
-    services: [service],
-    tokens: tokens.of('order-service'),
-    errors,
-    logger: silentLogger,
-    metrics: createMetrics({ service: 'order-service' }),
-  });
-  await server.start();
-  return server;
-}
-
-const clientOf = (caller: string, { tokens, port }: { tokens: TestTokens; port: number }) =>
-  createGrpcClient({
-    service: 'payment-service',
-    definition: paymentService,
-    discovery: createStaticDiscovery({
-      'payment-service': [{ address: '127.0.0.1', http_port: 0, grpc_port: port }],
-    }),
-    tokens: tokens.of(caller),
-    errors,
-    metrics: createMetrics({ service: caller }),
   });
