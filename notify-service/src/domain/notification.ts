@@ -13,3 +13,14 @@ export interface Notification {
 
 /** What an event says to its user, before it has a number. */
 export type Draft = Pick<Notification, 'userId' | 'kind' | 'title' | 'body' | 'data'>;
+
+const longestBody = 1_000;
+
+export const createNotification = (
+  draft: Draft,
+  { id, eventId, now }: { id: string; eventId: string; now: Date },
+): Notification => ({ ...draft, body: fit(draft.body), id, eventId, createdAt: now, readAt: null });
+
+/** An order of many items has a long text; what does not fit its column ends in an ellipsis. */
+const fit = (body: string): string =>
+  body.length <= longestBody ? body : `${[...body].slice(0, longestBody - 1).join('')}…`;

@@ -6,7 +6,7 @@ import type { Outbox } from '@onrush/chassis/outbox';
 import type { Snowflake } from '@onrush/chassis/snowflake';
 import { notificationSent } from '@onrush/proto';
 import { notificationRepository } from '../data/notification-repository';
-import type { Draft, Notification } from '../domain/notification';
+import { createNotification, type Draft, type Notification } from '../domain/notification';
 
 export interface Notify {
   db: DataSource;
@@ -21,13 +21,9 @@ const channels = ['log'];
 /** One notification an event: the unique event id lets the first delivery through. Rows, deliveries and events are one transaction. */
 export async function notify(deps: Notify, drafts: { eventId: string; draft: Draft }[]): Promise<void> {
   const now = new Date();
-  const wanted = drafts.map(({ eventId, draft }): Notification => ({
-    ...draft,
-    id: deps.ids.nextId(),
-    eventId,
-    createdAt: now,
-    readAt: null,
-  }));
+  const wanted = drafts.map(({ eventId, draft }) =>
+    createNotification(draft, { id: deps.ids.nextId(), eventId, now }),
+  );
   const sent = await inTransaction(deps.db, async (tx) => {
     const created = await notificationRepository.insertNew(tx, wanted);
     await notificationRepository.insertDeliveries(tx, created, channels);
@@ -35,8 +31,20 @@ export async function notify(deps: Notify, drafts: { eventId: string; draft: Dra
     return created;
   });
   deps.outbox.wake();
-  for (const { id, userId, kind } of sent)
-    deps.logger.info('notification', { channel: 'log', id, userId, kind });
+  writeToLog(deps.logger, sent);
+}
+
+/** A line costs a fifth of what the whole notification costs: in the middle of a sale one line stands for many, and the many are for debugging. */
+const fewEnoughForLines = 50;
+
+function writeToLog(logger: Logger, sent: Notification[]): void {
+  const isBulk = sent.length > fewEnoughForLines;
+  for (const { id, userId, kind } of sent) {
+    const fields = { channel: 'log', id, userId, kind };
+    if (isBulk) logger.debug('notification', fields);
+    else logger.info('notification', fields);
+  }
+  if (isBulk) logger.info('notifications', { channel: 'log', count: sent.length, kind: sent[0]?.kind });
 }
 
 const sentEvent = (notification: Notification) =>
