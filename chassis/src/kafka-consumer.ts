@@ -83,7 +83,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
           attempt,
           error,
         });
-        await pause(payload, Math.min(100 * 2 ** Math.min(attempt, 10), longestBackoffMs));
+        await pause(payload, Math.min(50 * 2 ** Math.min(attempt, 10), longestBackoffMs));
       }
     }
   }

@@ -22,7 +22,9 @@ export const redisComponent = (redis: Redis): Component => ({
     await redis.ping();
   },
   stop: async () => {
-    await redis.quit();
+    // A connection that is not there cannot say goodbye, and must not go on trying.
+    if (redis.status === 'ready') await redis.quit();
+    else redis.disconnect();
   },
 });
 

@@ -55,8 +55,8 @@ export function createApi(gatewayUrl: string, connections = 64): Api {
           data: text as T,
         };
     return {
-      status: response.statusCode,
       ...envelope,
+      status: response.statusCode,
       retryAfterSeconds: retryAfter === undefined ? undefined : Number(retryAfter),
     };
   }

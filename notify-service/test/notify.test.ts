@@ -138,7 +138,9 @@ test('the same event delivered again changes nothing, also within one batch', as
 
 test('reading marks one or all, for their owner alone, and keeps the first time', async () => {
   await publish(...Array.from({ length: 3 }, () => newEvent(orderPaid, '7', order('4'))));
+  await publish(newEvent(orderPaid, '7', order('5')));
   await arrived(4, 3);
+  await arrived(5, 1);
   const [first] = (await inbox(4)).body.data.items;
   const read = (user: number) =>
     fixture.http.call<NotificationView>(`POST /api/v1/notifications/${first?.id}/read`, {
@@ -146,6 +148,7 @@ test('reading marks one or all, for their owner alone, and keeps the first time'
     });
 
   expect((await read(5)).status).toBe(404);
+  expect(await unread(4)).toBe(3);
   const once = await read(4);
   const twice = await read(4);
 
@@ -154,6 +157,7 @@ test('reading marks one or all, for their owner alone, and keeps the first time'
   expect(await unread(4)).toBe(2);
   await fixture.http.call('POST /api/v1/notifications/read-all', { user: buyer(4) });
   expect(await unread(4)).toBe(0);
+  expect(await unread(5)).toBe(1);
 });
 
 test('pages are cut as asked, and no further', async () => {
@@ -164,7 +168,17 @@ test('pages are cut as asked, and no further', async () => {
 
   expect(page.body.data).toMatchObject({ page: 2, page_size: 2, total: 5 });
   expect(page.body.data.items).toHaveLength(2);
-  expect((await inbox(6, '?page=0')).status).toBe(400);
+  const ids = (await inbox(6)).body.data.items.map((item) => BigInt(item.id));
+  expect(ids).toEqual([...ids].sort((a, b) => (a < b ? 1 : -1)));
+  for (const query of [
+    '?page=0',
+    '?page=x',
+    '?page_size=0',
+    '?page_size=101',
+    '?sort=;drop',
+    '?page=1&page=2',
+  ])
+    expect((await inbox(6, query)).status).toBe(400);
 });
 
 test('fen are written as yuan', () => {

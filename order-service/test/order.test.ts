@@ -177,7 +177,7 @@ test('of a hundred cancels and a payment at once, exactly one wins', async () =>
   await statusIs(reservation.order_no, 'CREATED');
   const about = ({ payload }: { payload: { order_id: string } }) => payload.order_id === reservation.order_no;
 
-  await releaseTogether(101, (index) =>
+  await releaseTogether<unknown>(101, (index) =>
     index === 50 ? pay(reservation.order_no) : cancel(reservation.order_no),
   );
 
@@ -185,68 +185,6 @@ test('of a hundred cancels and a payment at once, exactly one wins', async () =>
   const { status, history } = (await read(reservation.order_no)).body.data;
   expect(['PAID', 'CANCELLED']).toContain(status);
   expect(history).toHaveLength(2);
-});
-
-test('an ordinary order takes our prices, reserves its stock, and the same key gets the same order', async () => {
-  const first = await place('k1', [{ product_id: '1', quantity: 3 }]);
-  const again = await place('k1', [{ product_id: '1', quantity: 3 }]);
-  const other = await place('k1', [{ product_id: '1', quantity: 4 }]);
-
-  expect(first.status).toBe(201);
-  expect(first.body.data).toMatchObject({ kind: 'ORDINARY', status: 'CREATED', total_amount: 1_500 });
-  expect(JSON.stringify(again.body.data)).toBe(JSON.stringify(first.body.data));
-  expect(other.body.code).toBe(errors.idempotencyKeyReused.definition.code);
-  expect(fixture.products.reserved.filter((id) => id === first.body.data.id)).toHaveLength(1);
-});
-
-test('20 parallel requests under one key place one order', async () => {
-  const before = await fixture.count('orders', `kind = 'ORDINARY'`);
-
-  const answers = await releaseTogether(20, () => place('k20', [{ product_id: '1', quantity: 1 }]));
-
-  const statuses = answers.map((answer) => (answer.status === 'fulfilled' ? answer.value.status : 0));
-  expect(statuses.filter((status) => status !== 201 && status !== 409)).toEqual([]);
-  expect(await fixture.count('orders', `kind = 'ORDINARY'`)).toBe(before + 1);
-});
-
-test('what cannot be had is refused, its stock is free again, and the same key says the same', async () => {
-  const offSale = await place('k2', [{ product_id: '2', quantity: 1 }]);
-  const short = await place('k3', [{ product_id: '3', quantity: 1 }]);
-  const again = await place('k3', [{ product_id: '3', quantity: 1 }]);
-
-  expect(offSale.body.code).toBe(errors.productNotForSale.definition.code);
-  expect(short.body.code).toBe(errors.stockShort.definition.code);
-  expect(again.body.code).toBe(short.body.code);
-  expect(await fixture.count('sagas', `idempotency_key IN ('k2', 'k3') AND state = 'ABORTED'`)).toBe(2);
-});
-
-test('a saga that its process left behind is ended by the sweep: no order, stock released', async () => {
-  const now = new Date(Date.now() - 60_000);
-  await fixture.db.query(
-    `INSERT INTO sagas (order_id, user_id, idempotency_key, request_hash, state, created_at, updated_at) VALUES (77, 1, 'dead', 'x', 'RESERVING', ?, ?)`,
-    [now, now],
-  );
-
-  await eventually(() => fixture.products.released.includes('77'));
-
-  expect(await fixture.count('sagas', `order_id = 77 AND state = 'ABORTED'`)).toBe(1);
-  expect(await fixture.count('orders', 'id = 77')).toBe(0);
-});
-
-test('a saga that was given up while it reserved does not become an order', async () => {
-  fixture.products.beforeReserve = async () => {
-    await fixture.db.query(
-      `UPDATE sagas SET state = 'ABORTED', answer = '{}' WHERE idempotency_key = 'slow'`,
-    );
-  };
-
-  const answer = await place('slow', [{ product_id: '1', quantity: 1 }]);
-
-  fixture.products.beforeReserve = () => Promise.resolve();
-  expect(answer.status).toBe(503);
-  expect(
-    await fixture.count('orders', `id IN (SELECT order_id FROM sagas WHERE idempotency_key = 'slow')`),
-  ).toBe(0);
 });
 
 test('an order is paid through payment-service while it waits for its money', async () => {

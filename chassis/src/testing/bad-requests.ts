@@ -25,7 +25,8 @@ export function badRequestsOf(routes: Route[], http: TestHttpClient, user: User)
     const at = (path: string) => `${route.method.toUpperCase()} ${path}`;
     const target = at(withUnknownId(route.path));
     const { access, body, params, idempotencyKey } = route.spec;
-    const headers = idempotencyKey === 'required' ? { 'idempotency-key': 'a-key' } : {};
+    const headers: Record<string, string> =
+      idempotencyKey === 'required' ? { 'idempotency-key': 'a-key' } : {};
     const bad: BadRequest[] = [];
     const add = (name: string, status: number, send: () => Promise<Answer>) =>
       bad.push({ name: `${target}: ${name}`, status, send });

@@ -103,7 +103,7 @@ export async function startServiceFixture<C extends object>(
         errors,
         metrics,
       });
-      clients.push(client as unknown as GrpcClient<ServiceDefinition>);
+      clients.push(client);
       return client;
     },
     tokens,

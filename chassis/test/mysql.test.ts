@@ -1,0 +1,175 @@
+import { type EntitySchema, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { z } from 'zod';
+import { claimEvent, claimEvents, inboxMigrationSql } from '../src/inbox';
+import { newEvent } from '../src/message-broker';
+import { createMetrics } from '../src/metrics';
+import { inTransaction, insertRows, isDuplicateKey, runMigrations } from '../src/mysql';
+import { createOutbox, outboxMigrationSql } from '../src/outbox';
+import { createTestBroker, type TestBroker } from '../src/testing/broker';
+import { createTestDatabase, type TestDatabase } from '../src/testing/database';
+import { releaseTogether } from '../src/testing/gate';
+import { testNamespace } from '../src/testing/infrastructure';
+import { silentLogger } from '../src/testing/logger';
+import { eventually } from '../src/testing/wait';
+
+class CreateTables1700000000001 implements MigrationInterface {
+  name = 'CreateTables1700000000001';
+  async up(runner: QueryRunner): Promise<void> {
+    for (const sql of [
+      ...outboxMigrationSql(),
+      ...inboxMigrationSql(),
+      'CREATE TABLE counters (id int PRIMARY KEY, n int NOT NULL)',
+    ])
+      await runner.query(sql);
+  }
+  async down(): Promise<void> {}
+}
+
+const metrics = createMetrics({ service: 'test' });
+const thing = { type: 'thing.made', version: 1, schema: z.object({ n: z.number() }) };
+let database: TestDatabase;
+let kafka: TestBroker;
+beforeAll(async () => {
+  const namespace = testNamespace('chassis');
+  [database, kafka] = await Promise.all([
+    createTestDatabase('chassis', {
+      entities: [] as EntitySchema[],
+      migrations: [CreateTables1700000000001],
+    }),
+    createTestBroker(namespace),
+  ]);
+}, 60_000);
+afterAll(async () => {
+  await kafka.cleanup();
+  await database.drop();
+});
+
+describe('mysql', () => {
+  const count = async (id: number) =>
+    (await database.db.query<{ n: number }[]>('SELECT n FROM counters WHERE id = ?', [id]))[0]?.n;
+
+  test('a deadlock runs the whole transaction again', async () => {
+    await database.db.query('INSERT INTO counters VALUES (1, 0), (2, 0)');
+    let runs = 0;
+    const add = (first: number, second: number) =>
+      inTransaction(database.db, async (tx) => {
+        runs += 1;
+        await tx.query('UPDATE counters SET n = n + 1 WHERE id = ?', [first]);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        await tx.query('UPDATE counters SET n = n + 1 WHERE id = ?', [second]);
+      });
+
+    await Promise.all([add(1, 2), add(2, 1)]);
+
+    expect([await count(1), await count(2)]).toEqual([2, 2]);
+    expect(runs).toBeGreaterThan(2);
+  });
+
+  test('an error of ours is not tried again, and leaves nothing behind', async () => {
+    let runs = 0;
+    const failing = inTransaction(database.db, async (tx) => {
+      runs += 1;
+      await tx.query('INSERT INTO counters VALUES (9, 9)');
+      throw new Error('no');
+    });
+
+    await expect(failing).rejects.toThrow('no');
+    expect(runs).toBe(1);
+    expect(await count(9)).toBeUndefined();
+  });
+
+  test('rows go in by thousands, and duplicates are told', async () => {
+    const rows = Array.from({ length: 2_500 }, (_, index) => [100 + index, 0]);
+    const insert = (options: { ignoreDuplicates?: boolean }) =>
+      insertRows(database.db.manager, 'counters', { columns: ['id', 'n'], rows, ...options });
+
+    expect(await insert({})).toBe(2_500);
+    expect(await insert({ ignoreDuplicates: true })).toBe(0);
+    const error: unknown = await insert({}).catch((reason: unknown) => reason);
+    expect([
+      isDuplicateKey(error),
+      isDuplicateKey(error, 'PRIMARY'),
+      isDuplicateKey(error, 'uq_other'),
+    ]).toEqual([true, true, false]);
+  });
+
+  test('migrations that are applied are not applied again, also by two at once', async () => {
+    const options = {
+      url: database.url,
+      type: database.type,
+      entities: [],
+      migrations: [CreateTables1700000000001],
+    };
+
+    expect(await Promise.all([runMigrations(options), runMigrations(options)])).toEqual([[], []]);
+  });
+});
+
+describe('inbox', () => {
+  test('of 20 deliveries at once one is the first', async () => {
+    const answers = await releaseTogether(20, () =>
+      inTransaction(database.db, (tx) => claimEvent(tx, 'c', '00000000-0000-7000-8000-000000000001')),
+    );
+
+    expect(answers.filter((answer) => answer.status === 'fulfilled' && answer.value)).toHaveLength(1);
+  });
+
+  test('of a batch only the new ones are left, in order', async () => {
+    const events = ['a', 'b', 'c'].map((letter) => ({ id: `00000000-0000-7000-8000-00000000000${letter}` }));
+    await inTransaction(database.db, (tx) => claimEvent(tx, 'batch', events[1]?.id ?? ''));
+
+    const claimed = await inTransaction(database.db, (tx) => claimEvents(tx, 'batch', events));
+
+    expect(claimed).toEqual([events[0], events[2]]);
+    expect(await inTransaction(database.db, (tx) => claimEvents(tx, 'other', events))).toEqual(events);
+  });
+});
+
+describe('outbox', () => {
+  const outboxOf = (broker = kafka.broker) =>
+    createOutbox({ db: database.db, broker, logger: silentLogger, metrics, pollMs: 50, batchSize: 100 });
+  const numbered = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, index) => newEvent(thing, 'same-key', { n: from + index }));
+
+  test('events of a transaction are published in order, once the transaction is; two relays at once change nothing of it', async () => {
+    const received = await kafka.collect(thing);
+    const [one, two] = [outboxOf(), outboxOf()];
+    await Promise.all([one.start(), two.start()]);
+
+    for (let batch = 0; batch < 5; batch += 1)
+      await inTransaction(database.db, (tx) => one.add(tx, numbered(batch * 50, batch * 50 + 50)));
+    one.wake();
+    await inTransaction(database.db, async (tx) => {
+      await one.add(tx, numbered(9_000, 9_001));
+      throw new Error('rolled back');
+    }).catch(() => undefined);
+
+    await eventually(() => received.length >= 250);
+    await Promise.all([one.stop(), two.stop()]);
+    expect(received.map((event) => event.payload.n)).toEqual(
+      Array.from({ length: 250 }, (_, index) => index),
+    );
+    expect(await one.pending()).toBe(0);
+  });
+
+  test('what the broker refused stays, and is sent when it is back', async () => {
+    const received = await kafka.collect({ ...thing, type: 'thing.kept' });
+    let away = true;
+    const flaky = {
+      ...kafka.broker,
+      publish: (events: Parameters<typeof kafka.broker.publish>[0]) =>
+        away ? Promise.reject(new Error('away')) : kafka.broker.publish(events),
+    };
+    const outbox = outboxOf(flaky);
+    await outbox.start();
+    await inTransaction(database.db, (tx) =>
+      outbox.add(tx, [newEvent({ ...thing, type: 'thing.kept' }, 'k', { n: 1 })]),
+    );
+    expect(await outbox.pending()).toBe(1);
+
+    away = false;
+
+    await eventually(() => received.length === 1);
+    await outbox.stop();
+  });
+});

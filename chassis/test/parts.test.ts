@@ -1,0 +1,161 @@
+import { status } from '@grpc/grpc-js';
+import { z } from 'zod';
+import { createBalancer } from '../src/balancer';
+import { createStaticDiscovery, type Discovery, type Instance } from '../src/discovery';
+import { AppError } from '../src/errors';
+import { createMetrics } from '../src/metrics';
+import { newEvent } from '../src/message-broker';
+import { createKeys, loadScript } from '../src/redis';
+import { createSnowflake, snowflakeTime } from '../src/snowflake';
+import { createTestTokens } from '../src/testing/tokens';
+
+describe('internal tokens', () => {
+  const tokens = createTestTokens();
+  const user = { id: '1', username: 'mei', roles: ['user'], permissions: [] };
+
+  test('the callee learns who calls, and for whom', async () => {
+    const token = await tokens.of('gateway').issue('order-service', user);
+
+    expect(await tokens.of('order-service').verify(token)).toEqual({ service: 'gateway', user });
+  });
+
+  test('a token for another callee, of another fleet, or garbage is refused', async () => {
+    const token = await tokens.of('gateway').issue('order-service');
+
+    await expect(tokens.of('payment-service').verify(token)).rejects.toThrow();
+    await expect(createTestTokens().of('order-service').verify(token)).rejects.toThrow();
+    await expect(tokens.of('order-service').verify('a.b.c')).rejects.toThrow();
+    await expect(tokens.of('order-service').verify(`${token.slice(0, -4)}AAAA`)).rejects.toThrow();
+  });
+
+  test('the same caller, callee and user share a token, another user does not', async () => {
+    const gateway = tokens.of('gateway');
+
+    expect(await gateway.issue('order-service', user)).toBe(await gateway.issue('order-service', user));
+    expect(await gateway.issue('order-service', { ...user, id: '2' })).not.toBe(
+      await gateway.issue('order-service', user),
+    );
+  });
+});
+
+describe('snowflake ids', () => {
+  test('200,000 are unique and grow', () => {
+    const ids = createSnowflake({ workerId: 1023 });
+    let last = 0n;
+
+    for (let index = 0; index < 200_000; index += 1) {
+      const id = BigInt(ids.nextId());
+      if (id <= last) throw new Error(`${id} after ${last}`);
+      last = id;
+    }
+  });
+
+  test('a clock that goes back a little keeps counting, one that goes back far throws', () => {
+    let now = Date.UTC(2027, 0, 1);
+    const ids = createSnowflake({ workerId: 1, now: () => now });
+    const first = BigInt(ids.nextId());
+
+    now -= 1_500;
+    expect(BigInt(ids.nextId())).toBeGreaterThan(first);
+    now -= 1_000;
+    expect(() => ids.nextId()).toThrow('went back');
+    expect(snowflakeTime(first.toString())).toEqual(new Date(Date.UTC(2027, 0, 1)));
+  });
+
+  test('a worker number out of range is refused', () => {
+    expect(() => createSnowflake({ workerId: 1024 })).toThrow('1024');
+  });
+});
+
+describe('balancer', () => {
+  const instance = (id: string, changes: Partial<Instance> = {}): Instance => ({
+    id,
+    service: 's',
+    address: 'a',
+    httpPort: 1,
+    grpcPort: 2,
+    version: '1',
+    canary: false,
+    ...changes,
+  });
+  const discovery = (instances: Instance[]): Discovery => ({
+    ...createStaticDiscovery({}),
+    instances: () => instances,
+    onChange: () => () => undefined,
+  });
+  const pickedOf = (balancer: ReturnType<typeof createBalancer>, times = 50) =>
+    new Set(
+      Array.from({ length: times }, () => balancer.pick()).map(
+        (pick) => (pick?.done('ok'), pick?.instance.id),
+      ),
+    );
+
+  test('one refused connection takes an instance out, and it comes back when it answers', () => {
+    let now = 0;
+    const balancer = createBalancer(discovery([instance('a'), instance('b')]), 's', () => now);
+    for (let pick = balancer.pick(); pick?.instance.id !== 'a'; pick = balancer.pick()) pick?.done('ok');
+    balancer.pick((each) => each.id === 'a')?.done('unreachable');
+
+    expect(pickedOf(balancer)).toEqual(new Set(['b']));
+    now = 2_001;
+    expect(pickedOf(balancer).has('b')).toBe(true);
+  });
+
+  test('three failures in a row take it out, two and a success do not', () => {
+    const balancer = createBalancer(discovery([instance('a'), instance('b')]), 's', () => 0);
+    const only = (id: string) => balancer.pick((each) => each.id === id);
+    for (const outcome of ['failed', 'failed', 'ok', 'failed', 'failed'] as const) only('a')?.done(outcome);
+    expect(pickedOf(balancer, 200).has('a')).toBe(true);
+
+    for (let index = 0; index < 3; index += 1) only('b')?.done('failed');
+    expect(pickedOf(balancer)).toEqual(new Set(['a']));
+  });
+
+  test('when all are out, all are in; when none is known, there is none', () => {
+    const balancer = createBalancer(discovery([instance('a')]), 's', () => 0);
+    balancer.pick()?.done('unreachable');
+
+    expect(balancer.pick()?.instance.id).toBe('a');
+    expect(createBalancer(discovery([]), 's').pick()).toBeUndefined();
+  });
+});
+
+test('static discovery knows its list, and says what it does not know', async () => {
+  const discovery = createStaticDiscovery({ a: [{ address: '127.0.0.1', http_port: 1, grpc_port: 2 }] });
+
+  expect(discovery.instances('a')).toMatchObject([{ service: 'a', httpPort: 1, version: '0.1.0' }]);
+  await expect(discovery.waitFor('b')).rejects.toThrow('no instance of b');
+});
+
+test('the same metric is made once', () => {
+  const metrics = createMetrics({ service: 's' });
+
+  expect(metrics.counter('a_total', 'a')).toBe(metrics.counter('a_total', 'a'));
+});
+
+test('keys carry namespace and service, and a tag where asked', () => {
+  const keys = createKeys('t1', 'seckill');
+
+  expect(keys('worker', '7')).toBe('t1:seckill:worker:7');
+  expect(keys.tagged('a:12')('state')).toBe('t1:seckill:{a:12}:state');
+  expect(createKeys('', 'x')('y')).toBe('x:y');
+});
+
+test('a script tells by its name how many keys it takes', () => {
+  expect(() => loadScript(__dirname, 'buy.lua')).toThrow('number of keys');
+});
+
+test('event ids are UUIDs of version 7, and of this moment', () => {
+  const event = newEvent({ type: 'a.b', version: 1, schema: z.object({}) }, 'k', {});
+
+  expect(event.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  expect(Math.abs(Number.parseInt(event.id.replace('-', '').slice(0, 12), 16) - Date.now())).toBeLessThan(
+    5_000,
+  );
+});
+
+test('an AppError knows its HTTP status', () => {
+  expect(
+    new AppError({ code: 429400, reason: 'R', message: 'm', status: 'RESOURCE_EXHAUSTED' }).httpStatus,
+  ).toBe(429);
+});

@@ -1,0 +1,205 @@
+import { createDelayQueue } from '../src/delay-queue';
+import { createLocks } from '../src/lock';
+import { createMetrics } from '../src/metrics';
+import { loadScript } from '../src/redis';
+import { leaseWorkerId } from '../src/snowflake';
+import { createStreamRelay, type StreamEntry } from '../src/stream-relay';
+import { releaseTogether } from '../src/testing/gate';
+import { testNamespace } from '../src/testing/infrastructure';
+import { silentLogger } from '../src/testing/logger';
+import { createTestRedis, type TestRedis } from '../src/testing/redis';
+import { eventually } from '../src/testing/wait';
+
+const metrics = createMetrics({ service: 'test' });
+let redis: TestRedis;
+beforeAll(async () => {
+  redis = await createTestRedis(testNamespace('redis'));
+});
+afterAll(() => redis.cleanup());
+
+describe('redis', () => {
+  test('a script runs with the right number of keys, and after Redis forgot it', async () => {
+    const script = loadScript<string[]>(`${__dirname}/../src`, 'claim-jobs-2.lua');
+
+    await expect(script.run(redis.redis, ['a'], [])).rejects.toThrow('takes 2 keys');
+    await redis.redis.script('FLUSH');
+    expect(await script.run(redis.redis, [redis.keys('x'), redis.keys('y')], [0, 1, 1])).toEqual([]);
+  });
+
+  test('a lock has one holder, its fence grows, and it is free afterwards', async () => {
+    const locks = createLocks(redis.redis);
+    const fences: number[] = [];
+    const hold = () =>
+      locks.withLock(redis.keys('lock'), 1_000, async (lock) => {
+        fences.push(lock.fence);
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        return lock.stillHeld();
+      });
+
+    const answers = await releaseTogether(5, hold);
+    const later = await hold();
+
+    expect(answers.filter((answer) => answer.status === 'fulfilled' && answer.value === true)).toHaveLength(
+      1,
+    );
+    expect(later).toBe(true);
+    expect(fences).toEqual([1, 2]);
+  });
+
+  test('worker numbers are different while they are leased', async () => {
+    const leases = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        leaseWorkerId({ redis: redis.redis, keys: redis.keys, logger: silentLogger }),
+      ),
+    );
+
+    expect(new Set(leases.map((lease) => lease.workerId)).size).toBe(20);
+    await Promise.all(leases.map((lease) => lease.release()));
+    expect(await redis.redis.keys(redis.keys('worker', '*'))).toEqual([]);
+  });
+});
+
+describe('delay queue', () => {
+  const queueOf = (
+    name: string,
+    handle: (id: string, attempt: number) => Promise<void>,
+    visibilityMs = 30_000,
+  ) =>
+    createDelayQueue<{ n: number }>({
+      redis: redis.redis,
+      keys: redis.keys,
+      name,
+      handle: (job) => handle(job.id, job.attempt),
+      logger: silentLogger,
+      metrics,
+      pollMs: 10,
+      visibilityMs,
+    });
+
+  test('jobs fire once over two workers, in their time; the same id again and a cancelled one change nothing', async () => {
+    const fired: { id: string; at: number }[] = [];
+    const handle = (id: string) => Promise.resolve(void fired.push({ id, at: Date.now() }));
+    const [one, two] = [queueOf('two', handle), queueOf('two', handle)];
+    const dueAt = new Date(Date.now() + 300);
+    await one.schedule([
+      ...Array.from({ length: 100 }, (_, index) => ({ id: `j${index}`, dueAt, payload: { n: index } })),
+      { id: 'gone', dueAt, payload: { n: 0 } },
+    ]);
+    await one.schedule([{ id: 'j1', dueAt: new Date(0), payload: { n: 0 } }]);
+    await one.cancel(['gone']);
+    await Promise.all([one.start(), two.start()]);
+
+    await eventually(() => fired.length >= 100);
+
+    await Promise.all([one.stop(), two.stop()]);
+    expect(new Set(fired.map((job) => job.id)).size).toBe(100);
+    expect(fired).toHaveLength(100);
+    expect(Math.min(...fired.map((job) => job.at))).toBeGreaterThanOrEqual(dueAt.getTime());
+    expect(await one.size()).toBe(0);
+  });
+
+  test('a job that fails comes back, and one whose worker died is taken by another', async () => {
+    const attempts: number[] = [];
+    const failing = queueOf('failing', (_id, attempt) => {
+      attempts.push(attempt);
+      return attempt < 2 ? Promise.reject(new Error('not yet')) : Promise.resolve();
+    });
+    await failing.schedule([{ id: 'x', dueAt: new Date(), payload: { n: 1 } }]);
+    await failing.start();
+    await eventually(() => attempts.length === 2);
+    await failing.stop();
+    expect(attempts).toEqual([1, 2]);
+
+    const claim = loadScript<string[]>(`${__dirname}/../src`, 'claim-jobs-2.lua');
+    const rescued: string[] = [];
+    const other = queueOf('dead', (id) => Promise.resolve(void rescued.push(id)));
+    await other.schedule([{ id: 'y', dueAt: new Date(), payload: { n: 1 } }]);
+    const keyOf = redis.keys.tagged('delay:dead');
+    expect(await claim.run(redis.redis, [keyOf('due'), keyOf('jobs')], [Date.now(), 200, 10])).toHaveLength(
+      3,
+    );
+    await other.start();
+    await eventually(() => rescued.length === 1);
+    await other.stop();
+  });
+});
+
+describe('stream relay', () => {
+  const relayOf = (
+    streams: string[],
+    handle: (entries: StreamEntry[], stream: string) => Promise<void>,
+    consumer = 'c1',
+  ) =>
+    createStreamRelay({
+      redis: redis.redis,
+      group: 'g',
+      consumer,
+      streams: () => streams,
+      handle: (stream, entries) => handle(entries, stream),
+      claimIdleMs: 100,
+      restMs: 1,
+      logger: silentLogger,
+      metrics,
+    });
+  const add = (stream: string, n: number) => redis.redis.xadd(stream, '*', 'n', String(n));
+
+  test('entries of several streams are handled in order, and gone afterwards', async () => {
+    const streams = [redis.keys('s1'), redis.keys('s2')];
+    const seen: Record<string, string[]> = {};
+    for (let n = 0; n < 50; n += 1) for (const stream of streams) await add(stream, n);
+    const relay = relayOf(streams, (entries, stream) =>
+      Promise.resolve(void (seen[stream] ??= []).push(...entries.map((entry) => entry.fields['n'] ?? ''))),
+    );
+
+    await relay.start();
+    await eventually(
+      async () =>
+        (await redis.redis.xlen(streams[0] ?? '')) + (await redis.redis.xlen(streams[1] ?? '')) === 0,
+    );
+    await relay.stop();
+
+    for (const stream of streams)
+      expect(seen[stream]).toEqual(Array.from({ length: 50 }, (_, n) => String(n)));
+  });
+
+  test('a batch that fails stays first in line until it is handled', async () => {
+    const stream = redis.keys('s3');
+    const seen: string[] = [];
+    let failures = 3;
+    const relay = relayOf([stream], (entries) => {
+      if (failures-- > 0) return Promise.reject(new Error('not yet'));
+      seen.push(...entries.map((entry) => entry.fields['n'] ?? ''));
+      return Promise.resolve();
+    });
+    for (let n = 0; n < 5; n += 1) await add(stream, n);
+    await relay.start();
+
+    await eventually(() => seen.length === 5);
+
+    await relay.stop();
+    expect(seen).toEqual(['0', '1', '2', '3', '4']);
+  });
+
+  test('what a dead instance had read is taken over; a group that Redis lost is made again', async () => {
+    const stream = redis.keys('s4');
+    await redis.redis.xgroup('CREATE', stream, 'g', '0', 'MKSTREAM');
+    await add(stream, 1);
+    await redis.redis.xreadgroup('GROUP', 'g', 'dead', 'COUNT', 10, 'STREAMS', stream, '>');
+    const seen: string[] = [];
+    const relay = relayOf(
+      [stream],
+      (entries) => Promise.resolve(void seen.push(...entries.map((entry) => entry.fields['n'] ?? ''))),
+      'alive',
+    );
+    await relay.start();
+
+    await eventually(() => seen.length === 1);
+    await redis.redis.del(stream);
+    await add(stream, 2);
+    relay.wake();
+    await eventually(() => seen.length === 2);
+
+    await relay.stop();
+    expect(seen).toEqual(['1', '2']);
+  });
+});
