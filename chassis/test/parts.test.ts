@@ -1,4 +1,3 @@
-import { status } from '@grpc/grpc-js';
 import { z } from 'zod';
 import { createBalancer } from '../src/balancer';
 import { createStaticDiscovery, type Discovery, type Instance } from '../src/discovery';

@@ -28,12 +28,6 @@ const cancel = (id: string, user: number | string = 1) =>
   fixture.http.call<OrderView>(`POST /api/v1/orders/${id}/cancel`, { user: buyer(user) });
 const statusIs = (id: string, status: string, user: number | string = 1) =>
   eventually(async () => (await read(id, user)).body.data?.status === status);
-const place = (key: string, items: unknown, user = 1) =>
-  fixture.http.call<OrderView>('POST /api/v1/orders', {
-    user: buyer(user),
-    body: { items },
-    headers: { 'idempotency-key': key },
-  });
 
 const paymentOf = (orderId: string) => ({
   payment_id: '1',
