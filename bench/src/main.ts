@@ -18,7 +18,7 @@ program
   .option('--rounds <n>', 'rounds of each target', positive, 5)
   .option('--purchases <n>', 'units for sale in a round', positive, 32_000)
   .option('--buyers <n>', 'buyers who share the purchases', positive, 8_000)
-  .option('--connections <n>', 'keep-alive connections of the load generator', positive, 128)
+  .option('--connections <n>', 'keep-alive connections of the load generator', positive, 256)
   .option('--profile <services...>', 'keep the CPU profiles of these services in .local/profile')
   .action((options: SeckillOptions) => benchSeckill(options));
 

@@ -11,6 +11,7 @@ import { percentile } from '@onrush/e2e/parallel';
 import { startFleet, type Fleet } from '../../deploy/local/fleet';
 import { firstAdmin, removeNamespace } from './fleet';
 import { httpRequest, runLoad, type LoadRequest, type LoadResult } from './load';
+import { perPurchase, processorTimes, type ProcessorTimes } from './processor-time';
 import { commit, machine, writeResult, type BenchResult } from './results';
 import { spreadOf } from './statistics';
 import { versionsOf } from './versions';
@@ -36,6 +37,8 @@ interface Round {
   oversold: number;
   failed: number;
   drainSeconds: number;
+  /** Microseconds of processor time a purchase, by process, from the first request to the last answer. */
+  processorTime: ProcessorTimes;
 }
 
 interface Stage extends SeckillOptions {
@@ -114,7 +117,10 @@ async function runRound(stage: Stage, target: Target, number: number): Promise<R
       httpRequest(`GET /api/v1/seckill/activities/${activity.id}/reservations`, headersOf(buyer)),
     ),
   });
-  const load = await runLoad({ ...at, requests: purchaseRequests(stage, activity.id, headersOf) });
+  const requests = purchaseRequests(stage, activity.id, headersOf);
+  const usedBefore = processorTimes(stage.fleet);
+  const load = await runLoad({ ...at, requests });
+  const processorTime = perPurchase(usedBefore, processorTimes(stage.fleet), requests.length);
   const accepted = load.statuses.get(202) ?? 0;
   const refused = load.statuses.get(409) ?? 0;
   const answered = [...load.statuses.values()].reduce((sum, count) => sum + count, 0);
@@ -129,6 +135,7 @@ async function runRound(stage: Stage, target: Target, number: number): Promise<R
     oversold,
     failed: answered - accepted - refused,
     drainSeconds: (performance.now() - began) / 1_000,
+    processorTime,
   };
 }
 
@@ -225,6 +232,8 @@ function tableOf(rounds: Round[]): string {
   row('p99 ms', (round) => round.p99);
   row('oversold', (round) => round.oversold);
   row('seconds until all are orders', (round) => round.drainSeconds);
+  for (const name of rounds[0]?.processorTime.keys() ?? [])
+    row(`µs of ${name} a purchase`, (round) => round.processorTime.get(name) ?? 0);
   return table.toString();
 }
 
@@ -236,6 +245,10 @@ async function resultOf(stage: Stage, rounds: Round[]): Promise<BenchResult> {
     metrics[`${target}_p50_ms`] = spreadOf(of(target).map((round) => round.p50));
     metrics[`${target}_p99_ms`] = spreadOf(of(target).map((round) => round.p99));
     metrics[`${target}_drain_seconds`] = spreadOf(of(target).map((round) => round.drainSeconds));
+    for (const name of rounds[0]?.processorTime.keys() ?? [])
+      metrics[`${target}_cpu_us_per_purchase_${name.replaceAll(/[ -]/g, '_')}`] = spreadOf(
+        of(target).map((round) => round.processorTime.get(name) ?? 0),
+      );
   }
   const ratios = of('gateway').map(
     (round, index) => round.perSecond / (of('service')[index]?.perSecond ?? Number.NaN),

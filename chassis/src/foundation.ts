@@ -42,6 +42,8 @@ export interface Foundation {
   clientOf<D extends ServiceDefinition>(service: string, definition: D): GrpcClient<D>;
   /** All of it in start order. */
   components: Component[];
+  /** The same without what speaks to Kafka, for a process that has no events. */
+  componentsWithoutMessaging: Component[];
 }
 
 export function createFoundation(
@@ -65,6 +67,7 @@ export function createFoundation(
   const ids = createIds({ redis, keys, logger });
   const tokens = internalTokensFromFiles(service, config);
   const discovery = createDiscovery(config, logger);
+  const stores = [databaseComponent(db), redisComponent(redis), ids];
   return {
     db,
     redis,
@@ -76,6 +79,7 @@ export function createFoundation(
     discovery,
     clientOf: (callee, definition) =>
       createGrpcClient({ service: callee, definition, discovery, tokens, errors: own.errors, ...runtime }),
-    components: [databaseComponent(db), redisComponent(redis), ids, broker, outbox, discovery],
+    components: [...stores, broker, outbox, discovery],
+    componentsWithoutMessaging: [...stores, discovery],
   };
 }

@@ -8,7 +8,6 @@ import express, {
 } from 'express';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { isAppError, type AppError, type CommonErrors, type FieldProblem } from './errors';
 import { asAppError } from './grpc-status';
@@ -17,7 +16,7 @@ import { internalTokenHeader, type InternalTokens } from './internal-tokens';
 import type { Component } from './lifecycle';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
-import { currentContext, runInContext, traceIdOf, type User } from './request-context';
+import { currentContext, requestIdOf, runInContext, traceIdOf, type User } from './request-context';
 
 export interface HttpServerOptions {
   host: string;
@@ -96,8 +95,7 @@ export function createHttpApp(options: HttpServerOptions): Express {
 
 /** Request id and trace id: the gateway's, or new ones; echoed as `X-Request-Id`. */
 export const inContext: RequestHandler = (request, response, next) => {
-  const sent = request.get('x-request-id');
-  const requestId = sent && /^[\w-]{8,64}$/.test(sent) ? sent : randomUUID();
+  const requestId = requestIdOf(request.headers['x-request-id']);
   const budget = Number(request.get('x-deadline-ms'));
   response.set('X-Request-Id', requestId);
   runInContext(
@@ -122,12 +120,15 @@ export function accessLog(logger: Logger, metrics: Metrics): RequestHandler {
       const seconds = Number(process.hrtime.bigint() - started) / 1e9;
       const route = (request.route as { path?: string } | undefined)?.path ?? 'unmatched';
       duration.observe({ method: request.method, route, code: String(response.statusCode) }, seconds);
-      logger.info('request served', {
+      const context = currentContext();
+      logger.served({
         method: request.method,
         path: request.path,
         status: response.statusCode,
-        ms: Math.round(seconds * 1e4) / 10,
-        user_id: currentContext()?.user?.id,
+        ms: seconds * 1_000,
+        userId: context?.user?.id,
+        requestId: context?.requestId ?? '',
+        traceId: context?.traceId ?? '',
       });
     });
     next();

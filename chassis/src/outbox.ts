@@ -52,7 +52,7 @@ export function createOutbox(options: {
   pollMs?: number;
   batchSize?: number;
 }): Outbox {
-  const { db, broker, logger, pollMs = 200, batchSize = 1_000 } = options;
+  const { db, broker, logger, pollMs = 1_000, batchSize = 1_000 } = options;
   const published = options.metrics.counter('outbox_published_total', 'Outbox rows handed to the broker');
   let running = false;
   let loop = Promise.resolve();

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
 /** Who a request acts for, as verified by the gateway. */
 export interface User {
@@ -26,11 +26,18 @@ export const currentContext = (): RequestContext | undefined => storage.getStore
 
 export const runInContext = <T>(context: RequestContext, work: () => T): T => storage.run(context, work);
 
+const requestIdForm = /^[\w-]{8,64}$/;
+
+/** The request id that was sent, if it has a form that is safe in logs and headers, else a new one. */
+export const requestIdOf = (sent: string | string[] | undefined): string =>
+  typeof sent === 'string' && requestIdForm.test(sent) ? sent : randomUUID();
+
 const traceparentForm = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** The trace id of a valid W3C `traceparent`, else a new one: a bad header restarts the trace, it is never an error. */
 export function traceIdOf(traceparent: string | undefined): string {
-  return traceparentForm.exec(traceparent ?? '')?.[1] ?? randomBytes(16).toString('hex');
+  const sent = traceparent === undefined ? undefined : traceparentForm.exec(traceparent)?.[1];
+  return sent ?? randomUUID().replaceAll('-', '');
 }
 
 /** Milliseconds a call may still take: its own limit, or what is left of the request less the 20 ms the way back costs. */

@@ -3,6 +3,7 @@ import { createLifecycle, type Component } from './lifecycle';
 import { createLogger, type Logger, type LogLevel } from './logger';
 import { createManagementServer } from './management-server';
 import { createMetrics, type Metrics } from './metrics';
+import { stopTracing } from './tracing-start';
 
 /** What a composition root is given besides its configuration. */
 export interface Runtime {
@@ -55,6 +56,7 @@ export async function runService<C extends ProcessConfig>(options: {
     ending = true;
     await lifecycle.stop();
     await management.stop();
+    await stopTracing().catch((error: unknown) => logger.warn('last spans not sent', { error }));
     process.exit(exitCode);
   };
   const fail = (what: string) => (error: unknown) => {

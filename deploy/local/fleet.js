@@ -12,25 +12,31 @@ const withSchema = ['user', 'auth', 'product', 'seckill', 'order', 'payment', 'n
 );
 const services = [...withSchema, 'gateway'];
 const readyLimitMs = 60_000;
-/** The services that answer a purchase. */
-const salePath = ['gateway', 'seckill-service'];
 const followerNiceness = 15;
+/** The sale has a process to answer buyers and one to record what they bought; of every other service there is one. */
+const processes = [
+  ...services.map((service) => ({ name: service, service })),
+  { name: 'seckill-worker', service: 'seckill-service' },
+];
+const roles = { 'seckill-service': 'api', 'seckill-worker': 'worker' };
+/** The processes that answer a purchase. */
+const salePath = ['gateway', 'seckill-service'];
 
-/** The ports of one service: `http` for the gateway, `grpc` for the fleet, `management` for probes and metrics. */
+/** The ports of each process: `http` for the gateway, `grpc` for the fleet, `management` for probes and metrics. */
 async function portsForAll(gatewayPort) {
-  const ports = await freePorts(services.length * 3);
-  const byService = Object.fromEntries(
-    services.map((service, index) => [
-      service,
+  const ports = await freePorts(processes.length * 3);
+  const byProcess = Object.fromEntries(
+    processes.map(({ name }, index) => [
+      name,
       { http: ports[index * 3], grpc: ports[index * 3 + 1], management: ports[index * 3 + 2] },
     ]),
   );
-  if (gatewayPort) byService.gateway.http = gatewayPort;
-  return byService;
+  if (gatewayPort) byProcess.gateway.http = gatewayPort;
+  return byProcess;
 }
 
-/** What every service is told, and what only this one is told. */
-function environmentOf(service, { namespace, servers, ports, schemas, keys, extra }) {
+/** What every process is told, and what only this one is told. */
+function environmentOf({ name: processName, service }, { namespace, servers, ports, schemas, keys, extra }) {
   const staticServices = Object.fromEntries(
     services.map((name) => [
       name,
@@ -44,9 +50,9 @@ function environmentOf(service, { namespace, servers, ports, schemas, keys, extr
     NODE_ENV: 'production',
     NAMESPACE: namespace,
     HOST: '127.0.0.1',
-    HTTP_PORT: String(ports[service].http),
-    GRPC_PORT: String(ports[service].grpc),
-    MANAGEMENT_PORT: String(ports[service].management),
+    HTTP_PORT: String(ports[processName].http),
+    GRPC_PORT: String(ports[processName].grpc),
+    MANAGEMENT_PORT: String(ports[processName].management),
     REDIS_URL: servers.REDIS_URL,
     KAFKA_BROKERS: servers.KAFKA_BROKERS,
     DISCOVERY: servers.DISCOVERY,
@@ -64,7 +70,8 @@ function environmentOf(service, { namespace, servers, ports, schemas, keys, extr
       MOCK_PAYMENT_SECRET: ownSecrets.mockPaymentSecret,
       PUBLIC_URL: `http://127.0.0.1:${ports.gateway.http}`,
     }),
-    ...extra?.[service],
+    ...(roles[processName] && { ROLE: roles[processName] }),
+    ...extra?.[processName],
   };
 }
 
@@ -95,21 +102,21 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
     createSchemas(servers.MYSQL_ADMIN_URL, namespace, withSchema),
   );
   const environments = Object.fromEntries(
-    services.map((service) => [
-      service,
-      environmentOf(service, { namespace, servers, ports, schemas, keys, extra }),
+    processes.map((one) => [
+      one.name,
+      environmentOf(one, { namespace, servers, ports, schemas, keys, extra }),
     ]),
   );
   await step('migrating', () => migrate(environments));
 
-  const start = (name) =>
+  const start = ({ name, service }) =>
     startProcess({
       name,
       command: process.execPath,
       args: [
         '--enable-source-maps',
         '--disable-warning=TimeoutNegativeWarning',
-        path.join(root, name, 'dist', 'main.js'),
+        path.join(root, service, 'dist', 'main.js'),
       ],
       env: environments[name],
       cwd: root,
@@ -144,7 +151,7 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
   };
 
   try {
-    await step('starting services', () => Promise.all(services.map(start)));
+    await step('starting services', () => Promise.all(processes.map(start)));
   } catch (error) {
     await stop();
     throw error;
@@ -157,12 +164,12 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
     keys,
     mockPaymentSecret: secrets().mockPaymentSecret,
     services: Object.fromEntries(
-      services.map((name) => [
-        name,
+      processes.map((one) => [
+        one.name,
         {
-          pid: () => pidOf(name, runFolder),
-          kill: (signal) => stopProcess(name, { runFolder, signal }),
-          restart: () => start(name),
+          pid: () => pidOf(one.name, runFolder),
+          kill: (signal) => stopProcess(one.name, { runFolder, signal }),
+          restart: () => start(one),
         },
       ]),
     ),
@@ -174,7 +181,9 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
 async function stopFleet(namespace = '') {
   const runFolder = localFolder('run', namespace || 'fleet');
   await stopProcess('gateway', { runFolder });
-  await Promise.all(withSchema.map((name) => stopProcess(name, { runFolder })));
+  await Promise.all(
+    processes.filter(({ name }) => name !== 'gateway').map(({ name }) => stopProcess(name, { runFolder })),
+  );
   if (namespace) fs.rmSync(runFolder, { recursive: true, force: true });
 }
 

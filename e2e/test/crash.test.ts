@@ -20,7 +20,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => world.stop(), 120_000);
 
-test('kill -9 of seckill-service and order-service in the middle of a sale: nothing oversold, nothing lost, nothing doubled', async () => {
+test('kill -9 of seckill-service, its worker and order-service in the middle of a sale: nothing oversold, nothing lost, nothing doubled', async () => {
   const { servers, api, adminToken, fleet } = world;
   const activity = await openActivity(api, adminToken, {
     title: 'Crash',
@@ -38,8 +38,10 @@ test('kill -9 of seckill-service and order-service in the middle of a sale: noth
   };
   const killAt = new Map([
     [100, 'seckill-service'],
+    [150, 'seckill-worker'],
     [200, 'order-service'],
     [300, 'seckill-service'],
+    [350, 'seckill-worker'],
   ]);
   const restarts: Promise<void>[] = [];
 
@@ -50,7 +52,7 @@ test('kill -9 of seckill-service and order-service in the middle of a sale: noth
   });
   await Promise.all(restarts);
 
-  expect(restarts).toHaveLength(3);
+  expect(restarts).toHaveLength(killAt.size);
   expect(history.accepted).toHaveLength(tickets);
   expect(await remaining(api, activity.id)).toBe(0);
   const scope = { servers, namespace: fleet.namespace, activityId: activity.id };

@@ -24,7 +24,7 @@ interface Waiting {
 interface Line {
   instance: Instance;
   stream: BuyStream | undefined;
-  waiting: Map<string, Waiting>;
+  waiting: Map<number, Waiting>;
   outgoing: BuyRequest[];
   reopenAt: number;
   sentAt: number;
@@ -86,7 +86,7 @@ export function createBuyStreams(options: {
     stream.on('end', broken);
   }
 
-  function settle(line: Line, callId: string, answer: BuyReply__Output | AppError): void {
+  function settle(line: Line, callId: number, answer: BuyReply__Output | AppError): void {
     const waiting = line.waiting.get(callId);
     line.waiting.delete(callId);
     waiting?.answer(answer);
@@ -170,7 +170,9 @@ export function createBuyStreams(options: {
     submit(request, answer) {
       const line = leastWaiting();
       if (!line) return answer(errors.upstreamFailed({ retryAfterSeconds: 1 }));
-      const callId = String(nextCallId++);
+      const callId = nextCallId;
+      // Numbers come round long after their first use is answered or given up.
+      nextCallId = (nextCallId + 1) % 2 ** 32;
       line.waiting.set(callId, { answer, until: Date.now() + timeoutMs });
       if (line.outgoing.push({ ...request, callId }) > 1) return;
       // A message costs as much as ten purchases in it: under load one leaves every millisecond, else at once.

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { isAppError, type AppError } from '@onrush/chassis/errors';
@@ -6,7 +5,7 @@ import { asAppError } from '@onrush/chassis/grpc-status';
 import { parseIdempotencyKey, validate } from '@onrush/chassis/http-server';
 import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
-import type { User } from '@onrush/chassis/request-context';
+import { requestIdOf, traceIdOf, type User } from '@onrush/chassis/request-context';
 import type { BuyReply__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyReply';
 import type { Authenticator } from './authenticate';
 import type { BuyStreams } from './buy-streams';
@@ -47,6 +46,12 @@ export function createHotBuy(
   deps: HotBuy,
 ): (request: IncomingMessage, response: ServerResponse, activityId: string) => void {
   const duration = deps.metrics.histogram('gateway_buy_duration_seconds', 'Purchases answered', ['code']);
+  const durations = new Map<number, ReturnType<typeof duration.labels>>();
+  const durationOf = (status: number) => {
+    let ofStatus = durations.get(status);
+    if (!ofStatus) durations.set(status, (ofStatus = duration.labels({ code: String(status) })));
+    return ofStatus;
+  };
 
   async function submit(exchange: Exchange, activityId: string): Promise<void> {
     const { request } = exchange;
@@ -58,8 +63,10 @@ export function createHotBuy(
     const taken = deps.limiter.take('buy', user.id);
     const decision = taken instanceof Promise ? await taken : taken;
     if (!decision.allowed) {
-      exchange.headers = rateLimitHeaders('buy', deps.limiter.limitOf('buy'), decision.retryAfterSeconds);
-      throw errors.rateLimited({ retryAfterSeconds: decision.retryAfterSeconds });
+      const { retryAfterSeconds } = decision;
+      const policy = rateLimitHeaders('buy', deps.limiter.limitOf('buy'), retryAfterSeconds);
+      exchange.headers.push(...Object.entries(policy).flat());
+      throw errors.rateLimited();
     }
     const idempotencyKey =
       parseIdempotencyKey(request.headers['idempotency-key'] as string | undefined, false, errors) ?? '';
@@ -69,69 +76,55 @@ export function createHotBuy(
   }
 
   function reply(exchange: Exchange, answer: BuyReply__Output | AppError): void {
-    if (isAppError(answer)) return send(exchange, answer.httpStatus, { error: answer });
+    if (isAppError(answer)) return fail(exchange, answer);
     const { refusal, orderNo, reservationId } = answer;
+    const { traceId } = exchange;
     if (!refusal) {
       const data = `{"order_no":"${orderNo}","reservation_id":"${reservationId}","status":"QUEUED"}`;
-      return send(exchange, 202, {
-        text: `{"code":0,"message":"success","data":${data},"trace_id":"${exchange.traceId}"}`,
-      });
+      return send(exchange, 202, `{"code":0,"message":"success","data":${data},"trace_id":"${traceId}"}`);
     }
-    const body = { code: refusal.code, message: refusal.message, data: null, trace_id: exchange.traceId };
-    if (refusal.retryAfterSeconds > 0)
-      exchange.headers = { 'Retry-After': String(refusal.retryAfterSeconds) };
-    send(exchange, Math.floor(refusal.code / 1000), { text: JSON.stringify(body) });
+    const { code, message, retryAfterSeconds } = refusal;
+    if (retryAfterSeconds > 0) exchange.headers.push('Retry-After', String(retryAfterSeconds));
+    const status = Math.floor(code / 1000);
+    send(exchange, status, JSON.stringify({ code, message, data: null, trace_id: traceId }));
   }
 
-  function send(exchange: Exchange, status: number, body: { text: string } | { error: AppError }): void {
-    const { request, response, traceId } = exchange;
-    const text = 'text' in body ? body.text : failureText(body.error, traceId);
+  function fail(exchange: Exchange, error: AppError): void {
+    const { code, message, httpStatus, fields, retryAfterSeconds } = error;
+    if (httpStatus === 500)
+      deps.logger.error('purchase failed', { error: error.cause ?? error, trace_id: exchange.traceId });
+    if (retryAfterSeconds !== undefined) exchange.headers.push('Retry-After', String(retryAfterSeconds));
+    // The rest of an oversized body is never read.
+    if (code === errors.bodyTooLarge.definition.code) exchange.headers.push('Connection', 'close');
+    const body = { code, message, data: null, trace_id: exchange.traceId, ...(fields && { errors: fields }) };
+    send(exchange, httpStatus, JSON.stringify(body));
+  }
+
+  function send(exchange: Exchange, status: number, text: string): void {
+    const { request, response, requestId, headers } = exchange;
     const origin = request.headers.origin;
-    response.writeHead(status, {
-      'Content-Type': 'application/json; charset=utf-8',
-      'Content-Length': Buffer.byteLength(text),
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-      'X-Request-Id': exchange.requestId,
-      ...(origin &&
-        deps.corsOrigins.includes(origin) && { 'Access-Control-Allow-Origin': origin, Vary: 'Origin' }),
-      ...('error' in body &&
-        body.error.retryAfterSeconds !== undefined && {
-          'Retry-After': String(body.error.retryAfterSeconds),
-        }),
-      ...('error' in body &&
-        body.error.code === errors.bodyTooLarge.definition.code && { Connection: 'close' }),
-      ...exchange.headers,
-    });
+    if (origin && deps.corsOrigins.includes(origin))
+      headers.push('Access-Control-Allow-Origin', origin, 'Vary', 'Origin');
+    const length = String(Buffer.byteLength(text));
+    response.writeHead(status, [
+      ...everyHeader,
+      'Content-Length',
+      length,
+      'X-Request-Id',
+      requestId,
+      ...headers,
+    ]);
     response.end(text);
     const ms = performance.now() - exchange.startedAt;
-    duration.observe({ code: String(status) }, ms / 1_000);
-    deps.logger.info('request served', {
-      method: 'POST',
-      path: request.url,
-      status,
-      ms: Math.round(ms * 10) / 10,
-      user_id: exchange.user?.id,
-      request_id: exchange.requestId,
-      trace_id: traceId,
-    });
+    durationOf(status).observe(ms / 1_000);
+    const { traceId, user } = exchange;
+    const path = request.url ?? '';
+    deps.logger.served({ method: 'POST', path, status, ms, userId: user?.id, requestId, traceId });
   }
 
   return (request, response, activityId) => {
-    const requestId = randomUUID();
-    const exchange: Exchange = {
-      request,
-      response,
-      requestId,
-      traceId: requestId.replaceAll('-', ''),
-      startedAt: performance.now(),
-    };
-    submit(exchange, activityId).catch((error: unknown) => {
-      const known = asAppError(error, errors);
-      if (known.httpStatus === 500)
-        deps.logger.error('purchase failed', { error: known.cause ?? known, trace_id: exchange.traceId });
-      send(exchange, known.httpStatus, { error: known });
-    });
+    const exchange = newExchange(request, response);
+    submit(exchange, activityId).catch((error: unknown) => fail(exchange, asAppError(error, errors)));
   };
 }
 
@@ -140,19 +133,35 @@ interface Exchange {
   response: ServerResponse;
   requestId: string;
   traceId: string;
+  /** Milliseconds, of performance.now(). */
   startedAt: number;
-  user?: User;
-  headers?: Record<string, string>;
+  user: User | undefined;
+  /** Names and values in turn, besides those that every answer has. */
+  headers: string[];
 }
 
-const failureText = (error: AppError, traceId: string): string =>
-  JSON.stringify({
-    code: error.code,
-    message: error.message,
-    data: null,
-    trace_id: traceId,
-    ...(error.fields && { errors: error.fields }),
-  });
+function newExchange(request: IncomingMessage, response: ServerResponse): Exchange {
+  const requestId = requestIdOf(request.headers['x-request-id']);
+  const { traceparent } = request.headers;
+  return {
+    request,
+    response,
+    requestId,
+    traceId: traceIdOf(traceparent as string | undefined),
+    startedAt: performance.now(),
+    user: undefined,
+    headers: [],
+  };
+}
+
+const everyHeader = [
+  'Content-Type',
+  'application/json; charset=utf-8',
+  'Cache-Control',
+  'no-store',
+  'X-Content-Type-Options',
+  'nosniff',
+];
 
 /** An absent body is an empty object. */
 function readJson(request: IncomingMessage): Promise<unknown> {

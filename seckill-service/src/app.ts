@@ -1,13 +1,14 @@
 import os from 'node:os';
-import { createEdge } from '@onrush/chassis/edge';
+import { createEdge, type Edge } from '@onrush/chassis/edge';
 import { createFoundation, type Foundation } from '@onrush/chassis/foundation';
+import type { Component } from '@onrush/chassis/lifecycle';
 import { redisComponent } from '@onrush/chassis/resources';
 import type { App, Runtime } from '@onrush/chassis/service';
-import { createStreamRelay, type StreamRelay } from '@onrush/chassis/stream-relay';
+import { createStreamRelay } from '@onrush/chassis/stream-relay';
 import { productService } from '@onrush/proto';
 import { createProducts } from './clients/products';
 import type { Config } from './config';
-import { createActivityRepository } from './data/activity-repository';
+import { createActivityRepository, type ActivityRepository } from './data/activity-repository';
 import { ActivityTable } from './data/activity-table';
 import { createLiveSales } from './data/live-sale';
 import { errors } from './errors';
@@ -17,48 +18,101 @@ import { httpRoutes } from './handlers/http';
 import { activityOf, purchasesOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
 import { createBuyBatcher } from './use-cases/buy';
-import { recordPurchases, type RecordPurchases } from './use-cases/record-purchases';
+import { recordPurchases } from './use-cases/record-purchases';
 
 const service = 'seckill-service';
 
+/** What both halves of the service stand on. */
+interface Ground {
+  config: Config;
+  runtime: Runtime;
+  foundation: Foundation;
+  activities: ActivityRepository;
+}
+
+interface Worker {
+  components: Component[];
+  /** Purchases were handed over to a stream. */
+  wake: () => void;
+  /** There is a new stream. */
+  refresh: () => Promise<void>;
+}
+
+/**
+ * Two halves that meet only in Redis and MySQL, so that they may run as processes of their own: while buyers rush, recording what they
+ * bought must not take the processor from those who still wait.
+ */
 export function createApp(config: Config, runtime: Runtime): App {
   const foundation = createFoundation(service, config, runtime, { errors, entities: [ActivityTable] });
+  const ground: Ground = {
+    config,
+    runtime,
+    foundation,
+    activities: createActivityRepository(foundation.db),
+  };
+  const worker = config.role === 'api' ? undefined : createWorker(ground);
+  const api = config.role === 'worker' ? undefined : createApi(ground, worker);
+  return {
+    components: [
+      ...(worker ? foundation.components : foundation.componentsWithoutMessaging),
+      ...(worker?.components ?? []),
+      ...(api?.components ?? []),
+    ],
+    ...(api && { openApi: api.openApi }),
+  };
+}
+
+/** Carries purchases from Redis to MySQL and Kafka, and follows what becomes of their orders. */
+function createWorker({ config, runtime, foundation, activities }: Ground): Worker {
+  const { redis, keys, broker } = foundation;
+  const sales = createLiveSales({ redis, hot: redis, keys });
+  const undrained = createUndrainedSales({ activities, sales, logger: runtime.logger });
+  const deps = { ...foundation, ...runtime, activities, sales };
+  const relay = createStreamRelay({
+    ...runtime,
+    redis,
+    streams: undrained.streams,
+    group: service,
+    consumer: `${os.hostname()}-${process.pid}-${Date.now()}`,
+    handle: (stream, entries) => recordPurchases(deps, activityOf(stream), entries.flatMap(purchasesOf)),
+    batchSize: config.relayBatchSize,
+    claimIdleMs: config.relayClaimIdleMs,
+  });
+  const consumer = broker.subscribe({ group: service, handlers: eventHandlers(deps) });
+  return { components: [undrained, relay, consumer], wake: relay.wake, refresh: undrained.refresh };
+}
+
+/** Answers buyers and administrators. Where the worker is another process, it finds new streams and entries by itself. */
+function createApi({ config, runtime, foundation, activities }: Ground, worker: Worker | undefined): Edge {
   const hot = hotConnection(foundation);
   const client = foundation.clientOf('product-service', productService);
-  const activities = createActivityRepository(foundation.db);
   const sales = createLiveSales({ redis: foundation.redis, hot, keys: foundation.keys });
-  const undrained = createUndrainedSales({ activities, sales, logger: runtime.logger });
-  const recording = { ...foundation, ...runtime, activities, sales };
-  const relay = purchaseRelay(config, runtime, {
-    recording,
-    redis: foundation.redis,
-    streams: undrained.streams,
-  });
   const batcher = createBuyBatcher({
     ...runtime,
     sales,
     ids: foundation.ids,
-    onAccepted: relay.wake,
+    onAccepted: () => worker?.wake(),
     batchSize: config.buyBatchSize,
     queueLimit: config.buyQueueLimit,
   });
-  const products = createProducts(client);
-  const { logger } = runtime;
-  const deps = { ...foundation, logger, activities, products, sales, batcher, onWarmedUp: undrained.refresh };
-
-  const routes = httpRoutes(deps);
-  const edge = createEdge({
+  const deps = {
     ...foundation,
     ...runtime,
+    activities,
+    products: createProducts(client),
+    sales,
+    batcher,
+    onWarmedUp: () => worker?.refresh() ?? Promise.resolve(),
+  };
+  const edge = createEdge({
+    ...deps,
     service,
     config,
     errors,
-    routes,
+    routes: httpRoutes(deps),
     grpc: [grpcHandlers(deps)],
   });
-  const consumer = foundation.broker.subscribe({ group: service, handlers: eventHandlers(deps) });
-  const own = [redisComponent(hot), client, undrained, relay, consumer];
-  return { components: [...foundation.components, ...own, ...edge.components], openApi: edge.openApi };
+  return { ...edge, components: [redisComponent(hot), client, ...edge.components] };
 }
 
 /** A batch whose answer was lost may have been decided: it is never sent again by itself, and never waits for a dead Redis. */
@@ -72,25 +126,4 @@ function hotConnection({ redis }: Foundation): Foundation['redis'] {
   // The outage is logged by the connection that this one was made from.
   hot.on('error', () => undefined);
   return hot;
-}
-
-function purchaseRelay(
-  config: Config,
-  runtime: Runtime,
-  {
-    recording,
-    redis,
-    streams,
-  }: { recording: RecordPurchases; redis: Foundation['redis']; streams: () => string[] },
-): StreamRelay {
-  return createStreamRelay({
-    ...runtime,
-    redis,
-    streams,
-    group: service,
-    consumer: `${os.hostname()}-${process.pid}-${Date.now()}`,
-    handle: (stream, entries) => recordPurchases(recording, activityOf(stream), entries.flatMap(purchasesOf)),
-    batchSize: config.relayBatchSize,
-    claimIdleMs: config.relayClaimIdleMs,
-  });
 }

@@ -10,6 +10,8 @@ import { z } from 'zod';
 
 const schema = z.object({
   ...processConfig,
+  /** `api` answers buyers, `worker` carries what they bought on to MySQL and Kafka; `all` does both in one process. */
+  role: z.enum(['all', 'api', 'worker']).default('all'),
   ...mysqlConfig,
   ...redisConfig,
   ...kafkaConfig,

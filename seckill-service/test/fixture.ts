@@ -34,6 +34,7 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
     entities: [ActivityTable],
     errors,
     config: {
+      role: 'all',
       buyBatchSize: 500,
       buyQueueLimit: 50_000,
       relayBatchSize: 50,

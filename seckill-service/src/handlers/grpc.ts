@@ -68,7 +68,7 @@ const toPurchase = (request: BuyRequest__Output): Purchase => ({
   idempotencyKey: request.idempotencyKey,
 });
 
-function toReply(callId: string, outcome: BuyOutcome): BuyReply {
+function toReply(callId: number, outcome: BuyOutcome): BuyReply {
   if (!(outcome instanceof Error)) {
     return { callId: callId, orderNo: outcome.orderNo, reservationId: outcome.reservationId };
   }

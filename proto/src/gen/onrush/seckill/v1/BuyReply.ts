@@ -4,14 +4,14 @@ import type { Refusal as _onrush_seckill_v1_Refusal, Refusal__Output as _onrush_
 import type { Long } from '@grpc/proto-loader';
 
 export interface BuyReply {
-  'callId'?: (number | string | Long);
+  'callId'?: (number);
   'orderNo'?: (number | string | Long);
   'reservationId'?: (number | string | Long);
   'refusal'?: (_onrush_seckill_v1_Refusal | null);
 }
 
 export interface BuyReply__Output {
-  'callId': (string);
+  'callId': (number);
   'orderNo': (string);
   'reservationId': (string);
   'refusal': (_onrush_seckill_v1_Refusal__Output | null);

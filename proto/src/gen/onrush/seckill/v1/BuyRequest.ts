@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 export interface BuyRequest {
-  'callId'?: (number | string | Long);
+  'callId'?: (number);
   'activityId'?: (number | string | Long);
   'userId'?: (number | string | Long);
   'quantity'?: (number);
@@ -12,7 +12,7 @@ export interface BuyRequest {
 }
 
 export interface BuyRequest__Output {
-  'callId': (string);
+  'callId': (number);
   'activityId': (string);
   'userId': (string);
   'quantity': (number);
