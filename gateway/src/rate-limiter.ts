@@ -40,19 +40,21 @@ export function createRateLimiter(options: {
   metrics: Metrics;
 }): RateLimiter {
   const { redis, keys, limits, logger } = options;
-  const buckets = new Map<string, Bucket>();
+  const buckets = new Map<RateClass, Map<string, Bucket>>();
   const refused = options.metrics.counter('gateway_rate_limited_total', 'Requests refused by a rate limit', [
     'class',
   ]);
   let redisIsAway = false;
 
-  function bucketOf(name: string, capacity: number): Bucket {
-    let bucket = buckets.get(name);
+  function bucketOf(rateClass: RateClass, key: string, capacity: number): Bucket {
+    let ofClass = buckets.get(rateClass);
+    if (!ofClass) buckets.set(rateClass, (ofClass = new Map<string, Bucket>()));
+    let bucket = ofClass.get(key);
     if (!bucket) {
       bucket = { tokens: capacity, at: Date.now(), leased: 0, emptyUntil: 0 };
-      buckets.set(name, bucket);
+      ofClass.set(key, bucket);
       // The oldest key comes back with a full local share: at worst a quarter of a bucket too much.
-      if (buckets.size > bucketLimit) buckets.delete(buckets.keys().next().value ?? '');
+      if (ofClass.size > bucketLimit) ofClass.delete(ofClass.keys().next().value ?? '');
     }
     return bucket;
   }
@@ -95,7 +97,7 @@ export function createRateLimiter(options: {
     take(rateClass, key) {
       const { rate, burst } = limits[rateClass];
       const capacity = Math.max(1, Math.floor(burst * localShare));
-      const bucket = bucketOf(`${rateClass} ${key}`, capacity);
+      const bucket = bucketOf(rateClass, key, capacity);
       const now = Date.now();
       bucket.tokens = Math.min(capacity, bucket.tokens + ((now - bucket.at) * rate * localShare) / 1_000);
       bucket.at = now;
