@@ -7,11 +7,11 @@ const typescript = [
   },
 ];
 
-const project = (name, rootDir = `${__dirname}/${name}`) => ({
+const project = (name, rootDir = `${__dirname}/${name}`, tests = 'test/**/*.test.ts') => ({
   displayName: name,
   rootDir,
   testEnvironment: 'node',
-  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testMatch: [`<rootDir>/${tests}`],
   // Workspaces are tested from their sources, so that no test ever sees a stale build.
   testEnvironmentOptions: { customExportConditions: ['onrush-src', 'node', 'require', 'default'] },
   transform: { '\\.ts$': typescript },
@@ -35,9 +35,12 @@ const packages = [
 ];
 
 module.exports = {
-  projects: [...packages.map((name) => project(name)), project('deploy', `${__dirname}/deploy/local`)],
+  projects: [
+    ...packages.map((name) => project(name)),
+    project('deploy', `${__dirname}/deploy/local`, 'test/**/*.test.js'),
+  ],
   coverageProvider: 'v8',
-  coverageReporters: ['text-summary', 'json-summary', 'lcovonly'],
+  coverageReporters: ['json-summary', 'lcovonly'],
   maxWorkers: 2,
   testTimeout: 30_000,
 };

@@ -2,10 +2,11 @@
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
-const { local, readJson, root } = require('../deploy/local/paths');
+const { local, localFolder, readJson, root } = require('../deploy/local/paths');
 const { areServersUp, serversDown, serversUp } = require('../deploy/local/servers');
 const { build, continueOnProjectNode, installPackages, isInstalled, withProjectNode } = require('./packages');
 const { run } = require('../deploy/local/tools/run');
+const { folder: coverageFolder, lineCoverage } = require('./coverage');
 
 const report = path.join(local, 'jest.json');
 const nodeOptions =
@@ -28,6 +29,11 @@ async function test(progress, jestArguments) {
   } finally {
     await leave(progress, wereUp);
   }
+  if (jestArguments.length === 0) {
+    const { lines, isEnough } = lineCoverage();
+    console.log(lines);
+    failed ||= !isEnough;
+  }
   console.log(summary());
   process.exitCode = failed ? 1 : 0;
 }
@@ -46,8 +52,11 @@ async function check(progress) {
 
 function jest(servers, jestArguments) {
   fs.rmSync(report, { force: true });
+  const temporary = path.join(local, 'tmp');
+  fs.rmSync(temporary, { recursive: true, force: true });
+  localFolder('tmp');
   const script = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js');
-  const coverage = jestArguments.length === 0 ? ['--coverage'] : [];
+  const coverage = jestArguments.length === 0 ? ['--coverage', `--coverageDirectory=${coverageFolder}`] : [];
   const child = spawn(
     process.execPath,
     [script, '--ci', '--json', `--outputFile=${report}`, ...coverage, ...jestArguments],
@@ -55,7 +64,7 @@ function jest(servers, jestArguments) {
       // The JSON on standard output is in the file too; a person reads standard error.
       stdio: ['ignore', 'ignore', 'inherit'],
       cwd: root,
-      env: { ...withProjectNode(), ...servers, NODE_OPTIONS: nodeOptions },
+      env: { ...withProjectNode(), ...servers, NODE_OPTIONS: nodeOptions, TMPDIR: temporary },
     },
   );
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));

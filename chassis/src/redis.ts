@@ -18,6 +18,7 @@ export function createRedis(options: {
     commandTimeout: options.commandTimeoutMs ?? 1_000,
     enableAutoPipelining: true,
     replyMapping: 'legacy',
+    disconnectTimeout: 250,
     retryStrategy: (attempt) => Math.min(attempt * 50, 1_000),
   });
   let isAway = false;

@@ -3,8 +3,6 @@ const net = require('node:net');
 const path = require('node:path');
 const { local, readJson, writeWhole } = require('./paths');
 
-const file = path.join(local, 'ports.json');
-
 /** Ports that are free at this moment, all different. */
 async function freePorts(count) {
   const servers = await Promise.all(Array.from({ length: count }, listenAnywhere));
@@ -29,7 +27,7 @@ const isFree = (port) =>
   });
 
 /** The ports of this checkout, by name: chosen once, and kept for as long as nobody else has taken them. */
-async function portsOf(names, isOurs = () => false) {
+async function portsOf(names, isOurs = () => false, file = path.join(local, 'ports.json')) {
   const known = readJson(file, {});
   const usable = {};
   for (const name of names) {

@@ -1,8 +1,9 @@
-import { createServer } from 'node:http';
+import { Agent, createServer } from 'node:http';
 import { createGrpcClient } from '@onrush/chassis/grpc-client';
 import { listening, serverLimits } from '@onrush/chassis/http-server';
 import { internalTokensFromFiles } from '@onrush/chassis/internal-tokens';
 import { createKeys, createRedis } from '@onrush/chassis/redis';
+import type { Component } from '@onrush/chassis/lifecycle';
 import { redisComponent } from '@onrush/chassis/resources';
 import type { App, Runtime } from '@onrush/chassis/service';
 import { createDiscovery } from '@onrush/chassis/service-discovery';
@@ -40,7 +41,9 @@ export function createApp(config: Config, runtime: Runtime): App {
   });
   const streams = createBuyStreams({ client, discovery, timeoutMs: config.buyTimeoutMs, ...runtime });
 
+  const agent = new Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 64 });
   const publicApp = createPublicApp({
+    agent,
     discovery,
     tokens,
     authenticator,
@@ -59,5 +62,15 @@ export function createApp(config: Config, runtime: Runtime): App {
   });
   server.maxHeadersCount = 100;
   const http = listening('public http server', server, { host: config.host, port: config.httpPort });
-  return { components: [redisComponent(redis), discovery, client, authenticator, streams, http] };
+  const upstreamConnections: Component = {
+    name: 'connections to upstreams',
+    start: () => Promise.resolve(),
+    stop: () => {
+      agent.destroy();
+      return Promise.resolve();
+    },
+  };
+  return {
+    components: [redisComponent(redis), discovery, client, authenticator, streams, upstreamConnections, http],
+  };
 }

@@ -1,4 +1,4 @@
-import http from 'node:http';
+import type http from 'node:http';
 import type { Socket } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
 import { createProxyMiddleware } from 'http-proxy-middleware';
@@ -17,6 +17,8 @@ import type { GatewayRoute } from './routes';
 export interface ProxyOptions {
   discovery: Discovery;
   tokens: InternalTokens;
+  /** Keeps connections to the upstreams open. */
+  agent: http.Agent;
   metrics: Metrics;
   upstreams: string[];
   trustedHops: number;
@@ -25,11 +27,10 @@ export interface ProxyOptions {
 
 /** Forwards a request to one instance of its upstream, as the verified user, with the time that is left. */
 export function createProxy(options: ProxyOptions): (route: GatewayRoute) => RequestHandler {
-  const { discovery, tokens } = options;
+  const { discovery, tokens, agent } = options;
   const balancers = new Map(
     options.upstreams.map((upstream) => [upstream, createBalancer(discovery, upstream)]),
   );
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 64 });
   const picks = new WeakMap<Request, Pick>();
   const answered = options.metrics.counter('gateway_upstream_answers_total', 'Answers of upstreams', [
     'upstream',

@@ -35,34 +35,31 @@ const isCached = (name) => fs.existsSync(path.join(cache, name));
 
 const lockOf = (name) => path.join(cache, `${name}.lock`);
 
-/** False while another living process builds it. */
+/** False while another living process builds it. A link appears with its content, so nobody reads half a lock. */
 function takeLock(name) {
-  const mine = JSON.stringify({ pid: process.pid, birth: birthOf(process.pid) });
+  const lock = lockOf(name);
+  const mine = `${lock}.${process.pid}`;
+  fs.writeFileSync(mine, JSON.stringify({ pid: process.pid, birth: birthOf(process.pid) }));
   try {
-    fs.writeFileSync(lockOf(name), mine, { flag: 'wx' });
+    fs.linkSync(mine, lock);
     return true;
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
+  } finally {
+    fs.rmSync(mine, { force: true });
   }
-  const holder = readLock(name);
-  if (holder && birthOf(holder.pid) === holder.birth) return false;
-  fs.rmSync(lockOf(name), { force: true });
+  const holder = readJson(lock, undefined);
+  if (!isAlive(holder)) fs.rmSync(lock, { force: true });
   return false;
 }
 
-function readLock(name) {
-  try {
-    return readJson(lockOf(name), undefined);
-  } catch {
-    // Being written at this moment.
-    return undefined;
-  }
-}
+const isAlive = (holder) => holder !== undefined && birthOf(holder.pid) === holder.birth;
 
-/** What interrupted builds left behind; we hold the lock, so nobody is at work in them. */
+/** What interrupted builds left behind. */
 function removeAbandoned(name) {
+  const prefix = `building-${name}-`;
   for (const entry of fs.readdirSync(cache)) {
-    if (entry.startsWith(`building-${name}-`))
+    if (entry.startsWith(prefix) && birthOf(Number(entry.slice(prefix.length))) === undefined)
       fs.rmSync(path.join(cache, entry), { recursive: true, force: true });
   }
 }
