@@ -66,10 +66,12 @@ export function createConsulDiscovery(options: {
   }
 
   function accept(service: string, entry: Watched, rows: unknown): void {
-    const instances = z
-      .array(row)
-      .parse(rows)
-      .map((each) => toInstance(service, each));
+    const instances = (rows as unknown[]).flatMap((each) => {
+      const parsed = row.safeParse(each);
+      if (parsed.success) return [toInstance(service, parsed.data)];
+      logger.warn('what Consul lists is no instance of ours', { watched: service, problem: parsed.error });
+      return [];
+    });
     clearTimeout(entry.emptyTimer);
     if (instances.length === 0 && entry.instances.length > 0) {
       entry.emptyTimer = setTimeout(() => publish(entry, []), emptyBelievedAfterMs).unref();
@@ -149,7 +151,8 @@ function publish(entry: Watched, instances: Instance[]): void {
 function firstInstance(entry: Watched, service: string, limitMs: number): Promise<void> {
   if (entry.instances.length > 0) return Promise.resolve();
   return new Promise((resolve, reject) => {
-    const arrived = () => {
+    const arrived = (instances: Instance[]) => {
+      if (instances.length === 0) return;
       clearTimeout(limit);
       entry.listeners.delete(arrived);
       resolve();

@@ -14,21 +14,23 @@ import type { Config } from './config';
 import { errors } from './errors';
 import { activityToBuy, createHotBuy } from './hot-buy';
 import { createPublicApp } from './public-app';
+import { createLiveSettings } from './live-settings';
 import { createRateLimiter } from './rate-limiter';
 
 const service = 'gateway';
 
 export function createApp(config: Config, runtime: Runtime): App {
   const { logger } = runtime;
-  const { trustedHops, corsOrigins, bodyLimitBytes, canaryHeaderEnabled } = config;
+  const { trustedHops, corsOrigins, bodyLimitBytes } = config;
   const redis = createRedis({ url: config.redisUrl, name: service, logger });
   const tokens = internalTokensFromFiles(service, config);
   const discovery = createDiscovery(config, logger);
   const authenticator = createAuthenticator({ discovery, tokens, logger });
+  const live = createLiveSettings(config, runtime);
   const limiter = createRateLimiter({
     redis,
     keys: createKeys(config.namespace, service),
-    limits: config.rateLimits,
+    limits: live.rateLimits,
     ...runtime,
   });
   const client = createGrpcClient({
@@ -51,7 +53,7 @@ export function createApp(config: Config, runtime: Runtime): App {
     trustedHops,
     corsOrigins,
     bodyLimitBytes,
-    canaryHeaderEnabled,
+    canaryHeaderEnabled: live.canaryHeaderEnabled,
     ...runtime,
   });
   const buy = createHotBuy({ authenticator, limiter, streams, corsOrigins, ...runtime });
@@ -71,6 +73,15 @@ export function createApp(config: Config, runtime: Runtime): App {
     },
   };
   return {
-    components: [redisComponent(redis), discovery, client, authenticator, streams, upstreamConnections, http],
+    components: [
+      redisComponent(redis),
+      discovery,
+      live,
+      client,
+      authenticator,
+      streams,
+      upstreamConnections,
+      http,
+    ],
   };
 }

@@ -41,6 +41,12 @@ const schema = z.object({
   buyTimeoutMs: integer(100, 30_000).default(2_000),
 });
 
+/** What may change while the gateway runs (live-settings.ts). */
+export const dynamicSchema = z.strictObject({
+  rate_limits: limits.optional(),
+  canary_header_enabled: z.boolean().optional(),
+});
+
 export type Config = z.output<typeof schema>;
 export type RateClass = keyof z.output<typeof limits>;
 export type Limit = z.output<typeof limit>;

@@ -22,7 +22,7 @@ export interface ProxyOptions {
   metrics: Metrics;
   upstreams: string[];
   trustedHops: number;
-  canaryHeaderEnabled: boolean;
+  canaryHeaderEnabled: () => boolean;
 }
 
 /** Forwards a request to one instance of its upstream, as the verified user, with the time that is left. */
@@ -40,7 +40,7 @@ export function createProxy(options: ProxyOptions): (route: GatewayRoute) => Req
 
   function pickFor(request: Request, route: GatewayRoute): Pick {
     const balancer = balancers.get(route.upstream);
-    const wanted = options.canaryHeaderEnabled ? request.get('x-canary') : undefined;
+    const wanted = options.canaryHeaderEnabled() ? request.get('x-canary') : undefined;
     const pick =
       (wanted && balancer?.pick((instance) => isCanary(instance, wanted))) ||
       balancer?.pick((instance) => !instance.canary) ||

@@ -35,7 +35,8 @@ const script = loadScript<[number, number]>(`${__dirname}/data`, 'take-tokens-1.
 export function createRateLimiter(options: {
   redis: Redis;
   keys: Keys;
-  limits: Record<RateClass, Limit>;
+  /** Asked at each request, since it may change. */
+  limits: () => Record<RateClass, Limit>;
   logger: Logger;
   metrics: Metrics;
 }): RateLimiter {
@@ -60,7 +61,7 @@ export function createRateLimiter(options: {
   }
 
   async function lease(rateClass: RateClass, key: string, bucket: Bucket): Promise<Decision> {
-    const { rate, burst } = limits[rateClass];
+    const { rate, burst } = limits()[rateClass];
     const shared = {
       rate: rate * (1 - localShare),
       burst: Math.max(1, Math.floor(burst * (1 - localShare))),
@@ -93,9 +94,9 @@ export function createRateLimiter(options: {
   }
 
   return {
-    limitOf: (rateClass) => limits[rateClass],
+    limitOf: (rateClass) => limits()[rateClass],
     take(rateClass, key) {
-      const { rate, burst } = limits[rateClass];
+      const { rate, burst } = limits()[rateClass];
       const capacity = Math.max(1, Math.floor(burst * localShare));
       const bucket = bucketOf(rateClass, key, capacity);
       const now = Date.now();

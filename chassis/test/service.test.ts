@@ -1,0 +1,137 @@
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { eventually } from '../src/testing/wait';
+
+/** The built chassis in a process of its own: what a signal does to it can be seen only from outside. */
+function run(script: string, environment: Record<string, string> = {}) {
+  const dist = path.join(__dirname, '..', 'dist');
+  const child = spawn(process.execPath, ['-e', script], {
+    cwd: dist,
+    env: { PATH: process.env['PATH'], ...environment },
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  return {
+    child,
+    ended,
+    output: () => output,
+    says: (text: string) => eventually(() => output.includes(text)),
+  };
+}
+
+const service = (components: string) => `
+  const { runService } = require('./service.js');
+  const component = (name, start = '', stop = '') => ({
+    name,
+    start: async () => { console.log('start ' + name); await eval(start); },
+    stop: async () => { console.log('stop ' + name); await eval(stop); },
+  });
+  runService({
+    name: 'test-service',
+    config: () => ({ host: '127.0.0.1', managementPort: 0, logLevel: 'info', drainDelayMs: 0 }),
+    createApp: (config, runtime) => ({ components: [${components}] }),
+  });`;
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  '%s stops the components in reverse order, and ends with 0',
+  async (signal) => {
+    const { child, ended, output, says } = run(service(`component('a'), component('b')`));
+    await says('"msg":"ready"');
+
+    child.kill(signal);
+
+    expect(await ended).toBe(0);
+    expect(output().match(/(start|stop) \w/g)).toEqual(['start a', 'start b', 'stop b', 'stop a']);
+  },
+);
+
+test('an exception that nobody caught ends it with 1, after what had started was stopped', async () => {
+  const later = 'setTimeout(() => { throw new Error("boom") }, 50)';
+  const { ended, output } = run(service(`component('a', ${JSON.stringify(later)})`));
+
+  expect(await ended).toBe(1);
+  expect(output()).toMatch(/"level":"fatal".*boom/);
+  expect(output()).toContain('stop a');
+});
+
+test('so does a promise that nobody waits for, and a component that does not start', async () => {
+  const rejected = run(service(`component('a', 'void Promise.reject(new Error("lost"))')`));
+  expect(await rejected.ended).toBe(1);
+  expect(rejected.output()).toMatch(/"level":"fatal".*lost/);
+
+  const failed = run(service(`component('a'), component('b', 'Promise.reject(new Error("no port"))')`));
+  expect(await failed.ended).toBe(1);
+  expect(failed.output()).toMatch(/start failed/);
+  expect(failed.output()).toContain('no port');
+  expect(failed.output()).toContain('stop a');
+});
+
+test('without its Consul a service does not start, and says so', async () => {
+  const discovery = `require('./consul-discovery.js').createConsulDiscovery({
+    address: '127.0.0.1:1', namespace: '', logger: runtime.logger })`;
+  const { ended, output } = run(service(`component('a'), ${discovery}`));
+
+  expect(await ended).toBe(1);
+  expect(output()).toMatch(/"component":"consul discovery".*ECONNREFUSED/);
+  expect(output()).toContain('stop a');
+});
+
+test('a bad configuration ends it with 1 before anything starts, and every problem is named', async () => {
+  const { ended, output } = run(
+    `
+    const { runService } = require('./service.js');
+    const { loadConfig, processConfig, mysqlConfig } = require('./config.js');
+    const { z } = require('zod');
+    const schema = z.object({ ...processConfig, ...mysqlConfig });
+    runService({
+      name: 'test-service',
+      config: () => loadConfig({ service: 'test-service', schema }),
+      createApp: () => { console.log('created'); return { components: [] }; },
+    });`,
+    { HTTP_PORT: '99999', MYSQL_URL: 'postgres://x', INTERNAL_JWKS: 'a' },
+  );
+
+  expect(await ended).toBe(1);
+  expect(output()).toContain('3 problem(s)');
+  for (const key of ['HTTP_PORT', 'MYSQL_URL', 'INTERNAL_PRIVATE_KEY']) expect(output()).toContain(key);
+  expect(output()).not.toContain('created');
+});
+
+test('spans of requests reach the exporter, the last ones at the end', async () => {
+  const { ended, output } = run(`
+    const spans = [];
+    const exporter = {
+      export: (batch, done) => { spans.push(...batch); done({ code: 0 }); },
+      shutdown: async () => undefined,
+      forceFlush: async () => undefined,
+    };
+    const stop = require('./tracing.js').startTracing({ service: 'traced', ratio: 1, exporter });
+    const http = require('http');
+    const server = http.createServer((request, response) => response.end('ok')).listen(0, '127.0.0.1', async () => {
+      const get = (path) => new Promise((resolve) =>
+        http.get({ port: server.address().port, path, agent: false }, (answer) => answer.resume().once('end', resolve)));
+      await get('/api');
+      await get('/livez');
+      server.close();
+      await stop();
+      const service = spans[0].resource.attributes['service.name'];
+      const served = spans.filter((span) => span.kind === 1).map((span) => span.attributes['url.path'] ?? span.attributes['http.target']);
+      console.log(JSON.stringify({ service, served }));
+    });`);
+
+  expect(await ended).toBe(0);
+  expect(JSON.parse(output().trim().split('\n').at(-1) ?? '')).toEqual({
+    service: 'traced',
+    served: ['/api'],
+  });
+});
+
+test('without an endpoint the tracing SDK is not even loaded', async () => {
+  const script = `require('./tracing-start.js'); console.log(Object.keys(require.cache).some((file) => file.includes('opentelemetry')));`;
+  const { ended, output } = run(script);
+
+  expect(await ended).toBe(0);
+  expect(output().trim()).toBe('false');
+});
