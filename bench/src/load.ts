@@ -18,7 +18,7 @@ const lengthHeader = /content-length: (\d+)/i;
 
 /**
  * A closed loop over keep-alive connections: each sends its next request when it has the answer to the last. Raw sockets, because the
- * generator shares two cores with what it measures: a general client costs as much as the gateway itself.
+ * generator shares the machine with what it measures, and has to be small.
  */
 export function runLoad(options: {
   host: string;

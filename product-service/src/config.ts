@@ -18,5 +18,6 @@ const schema = z.object({
 });
 
 export type Config = z.output<typeof schema>;
+export const configShape = schema.shape;
 
 export const readConfig = (): Config => loadConfig({ service: 'product-service', schema });

@@ -1,0 +1,142 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import {
+  environmentName,
+  kafkaConfig,
+  mysqlConfig,
+  processConfig,
+  redisConfig,
+} from '@onrush/chassis/config';
+import * as proto from '@onrush/proto';
+import type { z } from 'zod';
+
+const root = path.resolve(__dirname, '..', '..');
+const text = (...parts: string[]): string => readFileSync(path.join(root, ...parts), 'utf8');
+const sources = (service: string, pattern = 'src/**/*.ts'): string =>
+  globSync(pattern, { cwd: path.join(root, service) })
+    .sort()
+    .map((file) => text(service, file))
+    .join('\n');
+
+/** The rows of every table of a README whose first cell looks like that, cells trimmed. */
+const rows = (readme: string, first: RegExp): string[][] =>
+  readme
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .map((line) =>
+      line
+        .slice(1, -1)
+        .split('|')
+        .map((cell) => cell.trim()),
+    )
+    .filter(([cell = '']) => first.test(cell));
+
+const found = (source: string, pattern: RegExp): string[] =>
+  [...new Set([...source.matchAll(pattern)].map((match) => match[1] ?? ''))].sort();
+
+interface Shape {
+  [key: string]: z.ZodType;
+}
+const shared: Shape = { ...processConfig, ...mysqlConfig, ...redisConfig, ...kafkaConfig };
+
+/** `NAME` and default as a README has them. */
+const keyRow = ([key, schema]: [string, z.ZodType]): [string, string] => {
+  const parsed = schema.safeParse(undefined);
+  if (!parsed.success) return [environmentName(key), 'required'];
+  const value: unknown = parsed.data;
+  return [environmentName(key), typeof value === 'object' ? JSON.stringify(value) : String(value as string)];
+};
+const documentedKeys = (readme: string) =>
+  rows(readme, /^[A-Z][A-Z_]+$/)
+    .filter((cells) => cells.length === 3)
+    .map(([key = '', value = '']) => [key, value]);
+
+const services = ['user', 'auth', 'product', 'seckill', 'order', 'payment', 'notify'].map(
+  (name) => `${name}-service`,
+);
+
+describe.each([...services, 'gateway'])('the README of %s', (service) => {
+  const readme = text(service, 'README.md');
+
+  test('names every error of its own', async () => {
+    const { errors } = (await import(path.join(root, service, 'src', 'errors.ts'))) as {
+      errors: { all: { code: number; reason: string; message: string }[] };
+    };
+    const own = errors.all.filter(({ code }) => code % 100 !== 0).sort((a, b) => a.code - b.code);
+
+    expect(rows(readme, /^\d{6}$/)).toEqual(
+      own.map(({ code, reason, message }) => [String(code), reason, message]),
+    );
+  });
+
+  test('names every key of its own, with its default', async () => {
+    const { configShape } = (await import(path.join(root, service, 'src', 'config.ts'))) as {
+      configShape: Shape;
+    };
+    const own = Object.entries(configShape).filter(([key]) => !(key in shared));
+
+    expect(documentedKeys(readme)).toEqual(own.map(keyRow));
+  });
+});
+
+describe.each(services)('the README of %s', (service) => {
+  const readme = text(service, 'README.md');
+
+  test('names every route', () => {
+    const served = found(sources(service, 'src/handlers/*.ts'), /'((?:GET|POST|PUT|DELETE) \/[^']*)'/g);
+
+    expect(
+      rows(readme, /^(GET|POST|PUT|DELETE) /)
+        .map(([at = '']) => at)
+        .sort(),
+    ).toEqual(served);
+  });
+
+  test('names every table', () => {
+    const made = found(sources(service, 'src/migrations/*.ts'), /CREATE TABLE (\w+)/g);
+
+    expect(made.filter((table) => !readme.includes(`\`${table}\``))).toEqual([]);
+  });
+
+  test('names every RPC', () => {
+    const served = found(sources(service, 'src/handlers/grpc.ts'), /^ {4}(\w+): \{/gm);
+
+    expect(served.filter((method) => !readme.includes(`\`${method}\``))).toEqual([]);
+  });
+
+  test('names every topic, in and out', () => {
+    const source = sources(service);
+    const typeOf = (name: string) => (proto as unknown as Record<string, { type?: string }>)[name]?.type;
+    const into = found(source, /\b(?:on|onEach|tell)\(\s*(\w+)/g).flatMap((name) => typeOf(name) ?? []);
+    const out = found(source, /\bnewEvent\(\s*(\w+)/g).flatMap((name) => typeOf(name) ?? []);
+
+    expect(
+      rows(readme, /^[a-z]+\.[a-z-]+$/)
+        .map((cells) => cells.join(' '))
+        .sort(),
+    ).toEqual([...into.map((type) => `${type} in`), ...out.map((type) => `${type} out`)].sort());
+  });
+});
+
+test('the chassis’ README names every key that services share, and every file', () => {
+  const readme = text('chassis', 'README.md');
+  const files = globSync('src/*.ts', { cwd: path.join(root, 'chassis') }).map((file) =>
+    path.basename(file, '.ts'),
+  );
+
+  expect(documentedKeys(readme)).toEqual(Object.entries(shared).map(keyRow));
+  expect(files.filter((file) => !readme.includes(`\`${file}\``))).toEqual([]);
+});
+
+test('every link between our pages leads somewhere', () => {
+  const pages = globSync('{*.md,docs/*.md,*/README.md,deploy/local/README.md}', { cwd: root });
+  const broken = pages.flatMap((page) =>
+    found(text(page), /\]\(((?!https?:|#)[^)]+)\)/g)
+      .map((link) => path.join(path.dirname(page), link.split('#')[0] ?? ''))
+      .filter((target) => !existsSync(path.join(root, target)))
+      .map((target) => `${page} → ${target}`),
+  );
+
+  expect(pages.length).toBeGreaterThan(12);
+  expect(broken).toEqual([]);
+});
