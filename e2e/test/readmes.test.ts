@@ -43,8 +43,8 @@ const shared: Shape = { ...processConfig, ...mysqlConfig, ...redisConfig, ...kaf
 const keyRow = ([key, schema]: [string, z.ZodType]): [string, string] => {
   const parsed = schema.safeParse(undefined);
   if (!parsed.success) return [environmentName(key), 'required'];
-  const value: unknown = parsed.data;
-  return [environmentName(key), typeof value === 'object' ? JSON.stringify(value) : String(value as string)];
+  const value = parsed.data as string | number | boolean | object;
+  return [environmentName(key), typeof value === 'object' ? JSON.stringify(value) : String(value)];
 };
 const documentedKeys = (readme: string) =>
   rows(readme, /^[A-Z][A-Z_]+$/)
