@@ -36,6 +36,8 @@ async function continueOnProjectNode() {
     );
   }
   const child = spawn(node, process.argv.slice(1), { stdio: 'inherit', env: withProjectNode() });
+  process.removeAllListeners('SIGINT');
+  process.removeAllListeners('SIGTERM');
   // A terminal sends its Ctrl-C to both of us; a signal sent to us alone is passed on. Either way the child decides when to end.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => child.kill('SIGTERM'));

@@ -3,62 +3,57 @@ const { spawn, spawnSync } = require('node:child_process');
 const path = require('node:path');
 const { local, readJson, root, writeWhole } = require('../deploy/local/paths');
 const { portsOf } = require('../deploy/local/ports');
-const { areServersUp, serversDown, serversUp } = require('../deploy/local/servers');
-const { build, continueOnProjectNode, installPackages, withProjectNode } = require('./packages');
+const { areServersUp, ownsServers, serversDown, serversUp } = require('../deploy/local/servers');
+const { build, continueOnProjectNode, installPackages, isInstalled, withProjectNode } = require('./packages');
 
 const devFile = path.join(local, 'dev.json');
 
 /** Packages, servers, build, schemas, services, first admin, demo sale; then it stays until Ctrl-C or `npm stop`. */
 async function start(progress, flags) {
-  const began = Date.now();
-  const { isFleetUp, startFleet } = require('../deploy/local/fleet');
+  const { isFleetUp } = require('../deploy/local/fleet');
   if (isFleetUp())
     throw new Error(
       `the fleet runs already: ${readJson(devFile, {}).gateway_url ?? ''} ("npm stop" ends it)`,
     );
+  // The process that goes on with this on the project's own Node counts from the beginning, too.
+  const began = Number((process.env.ONRUSH_BEGAN ??= String(Date.now())));
+  const mayEndServers = ownsServers();
+  endOnSignal(progress);
 
-  let servers;
-  if (needsInstall()) {
-    // The build of Consul, where it is needed, runs beside all that needs no packages and all that does not need Consul.
-    servers = await serversUp(progress, {
-      beside: () => installPackages(progress).then(() => build(progress)),
-    });
-    await continueOnProjectNode();
-  } else {
-    await continueOnProjectNode();
-    servers = await serversUp(progress, { beside: () => build(progress) });
+  const { servers, dev } = await bringUp(progress).catch(async (error) => {
+    if (mayEndServers) await stop(progress);
+    throw error;
+  });
+  progress.say(`ready after ${((Date.now() - began) / 1000).toFixed(1)} s: ${dev.gateway_url}`);
+  if (dev.admin.created) {
+    const { username, password } = dev.admin;
+    progress.say(`first admin: ${username} / ${password}   (printed once; also in .local/dev.json)`);
   }
-
-  const { gateway: gatewayPort } = await portsOf(['gateway']);
-  const fleet = await startFleet({ servers, gatewayPort, step: progress.step });
-  const admin = firstAdmin(fleet);
-  const dev = writeDevFile(fleet, servers, admin);
-  progress.say(`ready after ${((Date.now() - began) / 1000).toFixed(1)} s: ${fleet.gatewayUrl}`);
-  if (admin.created)
-    progress.say(
-      `first admin: ${admin.username} / ${admin.password}   (printed once; also in .local/dev.json)`,
-    );
-
-  const end = endOnSignal(progress);
   const demoStatus = flags['no-demo'] ? 0 : await demo(servers);
-  progress.say(
-    Object.entries(dev.urls)
-      .map(([name, url]) => `  ${name.padEnd(10)} ${url}`)
-      .join('\n'),
-  );
+  for (const [name, url] of Object.entries(dev.urls)) progress.say(`  ${name.padEnd(10)} ${url}`);
   if (flags.once) {
     await stop(progress);
     process.exit(demoStatus);
   }
-  progress.say(
-    demoStatus === 0
-      ? 'running; Ctrl-C or "npm stop" ends it'
-      : 'THE DEMO SALE FAILED; the fleet keeps running, Ctrl-C or "npm stop" ends it',
-  );
-  await end;
+  const verdict = demoStatus === 0 ? 'running;' : 'THE DEMO SALE FAILED; the fleet keeps running,';
+  progress.say(`${verdict} Ctrl-C or "npm stop" ends it`);
+  endWithFleet();
 }
 
-const needsInstall = () => require('./packages').isInstalled() === false;
+async function bringUp(progress) {
+  const { startFleet } = require('../deploy/local/fleet');
+  // The build of Consul, where it is needed, runs beside all that does not need Consul.
+  const isFirst = !isInstalled();
+  if (!isFirst) await continueOnProjectNode();
+  const servers = await serversUp(progress, {
+    beside: () => installPackages(progress).then(() => build(progress)),
+  });
+  if (isFirst) await continueOnProjectNode();
+
+  const { gateway: gatewayPort } = await portsOf(['gateway']);
+  const fleet = await startFleet({ servers, gatewayPort, step: progress.step });
+  return { servers, dev: writeDevFile(fleet, servers, firstAdmin(fleet)) };
+}
 
 /** Creates the first admin with a generated password; where there is one, the password of our own file still holds. */
 function firstAdmin(fleet) {
@@ -72,7 +67,7 @@ function firstAdmin(fleet) {
   return { ...admin, password: admin.password ?? readJson(devFile, {}).admin?.password ?? null };
 }
 
-function writeDevFile(fleet, servers, { username, password }) {
+function writeDevFile(fleet, servers, { username, password, created }) {
   const { gatewayUrl } = fleet;
   const dev = {
     gateway_url: gatewayUrl,
@@ -88,7 +83,7 @@ function writeDevFile(fleet, servers, { username, password }) {
     },
   };
   writeWhole(devFile, JSON.stringify(dev, null, 2), 0o600);
-  return dev;
+  return { ...dev, admin: { ...dev.admin, created } };
 }
 
 /** Runs the demo sale, and resolves with its exit status. */
@@ -106,23 +101,22 @@ function demo(servers) {
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
 }
 
-/** Resolves after Ctrl-C has ended everything, or when somebody else has. */
+/** Ctrl-C ends all that was started, at whatever moment it comes. */
 function endOnSignal(progress) {
+  const end = async () => {
+    await stop(progress);
+    process.exit(130);
+  };
+  process.once('SIGINT', end);
+  process.once('SIGTERM', end);
+}
+
+/** Somebody else may end the fleet: "npm stop" in another terminal. */
+function endWithFleet() {
   const { isFleetUp } = require('../deploy/local/fleet');
-  return new Promise((resolve) => {
-    const watch = setInterval(() => {
-      if (isFleetUp()) return;
-      clearInterval(watch);
-      resolve();
-    }, 1_000);
-    const end = async () => {
-      clearInterval(watch);
-      await stop(progress);
-      process.exit(130);
-    };
-    process.once('SIGINT', end);
-    process.once('SIGTERM', end);
-  });
+  setInterval(() => {
+    if (!isFleetUp()) process.exit(0);
+  }, 1_000);
 }
 
 /** Ends all that this checkout started, and nothing else. */

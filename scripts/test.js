@@ -3,7 +3,7 @@ const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { local, localFolder, readJson, root } = require('../deploy/local/paths');
-const { areServersUp, serversDown, serversUp } = require('../deploy/local/servers');
+const { ownsServers, serversDown, serversUp } = require('../deploy/local/servers');
 const { build, continueOnProjectNode, installPackages, isInstalled, withProjectNode } = require('./packages');
 const { run } = require('../deploy/local/tools/run');
 const { folder: coverageFolder, lineCoverage } = require('./coverage');
@@ -14,7 +14,11 @@ const nodeOptions =
 
 /** Format, lint and types first, since they fail fast; then Jest on the real servers. Arguments go to Jest, and skip the checks. */
 async function test(progress, jestArguments) {
-  const wereUp = areServersUp();
+  const mayEndThem = ownsServers();
+  const leave = () => (mayEndThem ? serversDown(progress) : Promise.resolve());
+  const leaveAndExit = () => void leave().then(() => process.exit(130));
+  process.once('SIGINT', leaveAndExit);
+  process.once('SIGTERM', leaveAndExit);
   const prepare = () => installPackages(progress).then(() => build(progress));
   const installedBefore = isInstalled();
   if (installedBefore) await continueOnProjectNode();
@@ -22,12 +26,11 @@ async function test(progress, jestArguments) {
   if (!installedBefore) await continueOnProjectNode();
 
   let failed = false;
-  process.once('SIGINT', () => void leave(progress, wereUp).then(() => process.exit(130)));
   try {
     if (jestArguments.length === 0) await check(progress);
     failed = (await jest(servers, jestArguments)) !== 0;
   } finally {
-    await leave(progress, wereUp);
+    await leave();
   }
   if (jestArguments.length === 0) {
     const { lines, isEnough } = lineCoverage();
@@ -69,9 +72,6 @@ function jest(servers, jestArguments) {
   );
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
 }
-
-/** What this command started it also ends. */
-const leave = (progress, wereUp) => (wereUp ? Promise.resolve() : serversDown(progress));
 
 /** The last line: counted by Jest, never by hand. */
 function summary() {

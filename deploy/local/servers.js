@@ -14,6 +14,7 @@ const { consulFromGo, installDebianPackages, kafkaFromMaven } = require('./tools
 
 const envFile = path.join(local, 'env.json');
 const stateFile = path.join(local, 'run', 'servers.json');
+const names = ['mysql', 'redis', 'kafka', 'consul'];
 const portNames = ['mysql', 'redis', 'kafka', 'kafkaController', 'consul', 'consulServer', 'consulSerf'];
 const ownerOf = { kafkaController: 'kafka', consulServer: 'consul', consulSerf: 'consul' };
 
@@ -64,6 +65,7 @@ async function serversUp(progress, { environment = process.env, beside = () => P
       ? progress.step('building Consul (3 to 4 minutes, once per machine)', consulFromGo)
       : Promise.resolve();
   building.catch(() => undefined);
+  const ranBefore = names.filter((name) => pidOf(name) !== undefined);
   const ports = await portsOf(portNames, (name) => pidOf(ownerOf[name] ?? name) !== undefined);
   const addresses = {};
   const start = async (name) => {
@@ -77,28 +79,53 @@ async function serversUp(progress, { environment = process.env, beside = () => P
     else if (source !== 'static')
       Object.assign(addresses, await progress.step(`starting ${name}`, () => starters[name](ports)));
   };
+  writeWhole(stateFile, JSON.stringify({ plan, ports }));
+  const others = installWhatIsMissing(plan, progress).then(() =>
+    settled(['mysql', 'redis', 'kafka'].map(start)),
+  );
   try {
-    const others = installWhatIsMissing(plan, progress).then(() =>
-      Promise.all([start('mysql'), start('redis'), start('kafka')]),
-    );
     await Promise.all([others, beside(), building.then(() => start('consul'))]);
-  } finally {
-    writeWhole(stateFile, JSON.stringify({ plan, ports }));
+  } catch (error) {
+    await others.catch(() => undefined);
+    await serversDown(
+      progress,
+      names.filter((name) => !ranBefore.includes(name)),
+    );
+    throw error;
   }
   const env = { ...addresses, DISCOVERY: plan.consul === 'static' ? 'static' : 'consul' };
   writeWhole(envFile, JSON.stringify(env, null, 2), 0o600);
   return env;
 }
 
+/** Waits for all of them, and fails as the first that failed. */
+async function settled(promises) {
+  const results = await Promise.allSettled(promises);
+  const failed = results.find(({ status }) => status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
 /** True while a server that we started runs. */
 const areServersUp = () => ['mysql', 'redis', 'kafka'].some((name) => pidOf(name) !== undefined);
 
-/** Ends the servers that were started from this checkout, and no others. */
-async function serversDown(progress) {
+const startedByUs = 'ONRUSH_STARTED_SERVERS';
+
+/**
+ * Whether this command has to end the servers that it needs: nobody had started them. The environment tells it to the process that goes on with
+ * the same command on the project's own Node.
+ */
+function ownsServers() {
+  if (!areServersUp()) process.env[startedByUs] = 'yes';
+  return process.env[startedByUs] === 'yes';
+}
+
+/** Ends the servers that were started from this checkout, or those of them that are named, and no others. */
+async function serversDown(progress, which = names) {
   const { plan = {}, ports } = readJson(stateFile, {});
   const ours = { consul, kafka, redis, mysql };
   await Promise.all(
-    Object.entries(ours).map(async ([name, server]) => {
+    which.map(async (name) => {
+      const server = ours[name];
       if (pidOf(name) !== undefined) await progress.step(`stopping ${name}`, server.stop);
       else await server.stop();
     }),
@@ -107,4 +134,4 @@ async function serversDown(progress) {
     await progress.step('stopping containers', () => docker.stopAll(ports));
 }
 
-module.exports = { serversUp, serversDown, areServersUp, envFile };
+module.exports = { ownsServers, serversUp, serversDown, areServersUp, envFile };

@@ -26,7 +26,7 @@ export function reportOf({ facts, verdicts, history, rushSeconds, rushAccepted, 
   const table = new Table({
     head: ['', 'count'],
     colAligns: ['left', 'right'],
-    style: { head: [], border: [] },
+    style: { head: [], border: [], compact: true },
   });
   table.push(
     ['tries', history.tries],
