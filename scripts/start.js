@@ -1,9 +1,10 @@
 'use strict';
-const { spawn, spawnSync } = require('node:child_process');
+const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { local, readJson, root, writeWhole } = require('../deploy/local/paths');
 const { portsOf } = require('../deploy/local/ports');
 const { areServersUp, ownsServers, serversDown, serversUp } = require('../deploy/local/servers');
+const { supervise } = require('../deploy/local/supervise');
 const { build, continueOnProjectNode, installPackages, isInstalled, withProjectNode } = require('./packages');
 
 const devFile = path.join(local, 'dev.json');
@@ -20,7 +21,7 @@ async function start(progress, flags) {
   const mayEndServers = ownsServers();
   endOnSignal(progress);
 
-  const { servers, dev } = await bringUp(progress).catch(async (error) => {
+  const { servers, fleet, dev } = await bringUp(progress).catch(async (error) => {
     if (mayEndServers) await stop(progress);
     throw error;
   });
@@ -29,19 +30,21 @@ async function start(progress, flags) {
     const { username, password } = dev.admin;
     progress.say(`first admin: ${username} / ${password}   (printed once; also in .local/dev.json)`);
   }
+  const endWatch = supervise(progress, fleet);
   const demoStatus = flags['no-demo'] ? 0 : await demo(servers);
   for (const [name, url] of Object.entries(dev.urls)) progress.say(`  ${name.padEnd(10)} ${url}`);
   if (flags.once) {
+    endWatch();
     await stop(progress);
     process.exit(demoStatus);
   }
   const verdict = demoStatus === 0 ? 'running;' : 'THE DEMO SALE FAILED; the fleet keeps running,';
   progress.say(`${verdict} Ctrl-C or "npm stop" ends it`);
-  endWithFleet();
+  endWithFleet(fleet);
 }
 
 async function bringUp(progress) {
-  const { startFleet } = require('../deploy/local/fleet');
+  const { firstAdmin, startFleet } = require('../deploy/local/fleet');
   // The build of Consul, where it is needed, runs beside all that does not need Consul.
   const isFirst = !isInstalled();
   if (!isFirst) await continueOnProjectNode();
@@ -52,22 +55,12 @@ async function bringUp(progress) {
 
   const { gateway: gatewayPort } = await portsOf(['gateway']);
   const fleet = await startFleet({ servers, gatewayPort, step: progress.step });
-  return { servers, dev: writeDevFile(fleet, servers, firstAdmin(fleet)) };
+  return { servers, fleet, dev: writeDevFile(fleet, servers, firstAdmin(fleet)) };
 }
 
-/** Creates the first admin with a generated password; where there is one, the password of our own file still holds. */
-function firstAdmin(fleet) {
-  const script = path.join(root, 'user-service', 'dist', 'bootstrap-admin.js');
-  const result = spawnSync(process.execPath, [script], {
-    encoding: 'utf8',
-    env: fleet.environments['user-service'],
-  });
-  if (result.status !== 0) throw new Error(`the first admin could not be created:\n${result.stderr}`);
-  const admin = JSON.parse(result.stdout.trim().split('\n').at(-1));
-  return { ...admin, password: admin.password ?? readJson(devFile, {}).admin?.password ?? null };
-}
-
-function writeDevFile(fleet, servers, { username, password, created }) {
+/** Where there was an admin already, the password of our own file still holds. */
+function writeDevFile(fleet, servers, { username, created, ...admin }) {
+  const password = admin.password ?? readJson(devFile, {}).admin?.password ?? null;
   const { gatewayUrl } = fleet;
   const dev = {
     gateway_url: gatewayUrl,
@@ -112,10 +105,9 @@ function endOnSignal(progress) {
 }
 
 /** Somebody else may end the fleet: "npm stop" in another terminal. */
-function endWithFleet() {
-  const { isFleetUp } = require('../deploy/local/fleet');
+function endWithFleet({ services: { gateway } }) {
   setInterval(() => {
-    if (!isFleetUp()) process.exit(0);
+    if (gateway.pid() === undefined && !gateway.hasDied()) process.exit(0);
   }, 1_000);
 }
 

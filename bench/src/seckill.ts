@@ -8,8 +8,8 @@ import { openActivity, until } from '@onrush/e2e/activity';
 import { logIn, logInSeeded, seedBuyers, type Buyer } from '@onrush/e2e/buyers';
 import { readServers, schemaOf, type Servers } from '@onrush/e2e/environment';
 import { percentile } from '@onrush/e2e/parallel';
-import { startFleet, type Fleet } from '../../deploy/local/fleet';
-import { firstAdmin, removeNamespace } from './fleet';
+import { removeNamespace } from '@onrush/e2e/namespace';
+import { firstAdmin, startFleet, type Fleet } from '../../deploy/local/fleet';
 import { httpRequest, runLoad, type LoadResult } from './load';
 import { perPurchase, processorTimes, type ProcessorTimes } from './processor-time';
 import { commit, machine, writeResult, type BenchResult } from './results';
@@ -69,7 +69,7 @@ export async function benchSeckill(options: SeckillOptions): Promise<void> {
   const api = createApi(fleet.gatewayUrl, 64);
   try {
     const admin = firstAdmin(fleet);
-    const adminToken = await logIn(api, admin.username, admin.password);
+    const adminToken = await logIn(api, admin.username, admin.password ?? '');
     const seeded = await step(`seeding ${options.buyers} buyers`, () =>
       seedBuyers({ servers, namespace, count: options.buyers, prefix: 'bench' }),
     );

@@ -78,6 +78,9 @@ export const mysqlConfig = {
 export const redisConfig = { redisUrl: z.url({ protocol: /^rediss?$/ }) };
 export const kafkaConfig = { kafkaBrokers: commaList };
 
+/** What a service with a schema and events reads. */
+export const serviceConfig = { ...processConfig, ...mysqlConfig, ...redisConfig, ...kafkaConfig };
+
 export const environmentName = (key: string): string =>
   key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 const yamlName = (key: string): string => environmentName(key).toLowerCase();

@@ -9,6 +9,8 @@ import { stopTracing } from './tracing-start';
 export interface Runtime {
   logger: Logger;
   metrics: Metrics;
+  /** Everything has started, and nothing has begun to stop. */
+  isReady: () => boolean;
 }
 
 /** A wired service that has not started anything yet. */
@@ -36,7 +38,8 @@ export async function runService<C extends ProcessConfig>(options: {
   const config = readConfig(options.config);
   const logger = createLogger({ service: options.name, level: config.logLevel });
   const metrics = createMetrics({ service: options.name, collectDefaults: true });
-  const app = options.createApp(config, { logger, metrics });
+  const isReady = (): boolean => lifecycle.isReady();
+  const app = options.createApp(config, { logger, metrics, isReady });
   const lifecycle = createLifecycle({
     logger,
     components: app.components,
@@ -46,7 +49,7 @@ export async function runService<C extends ProcessConfig>(options: {
     host: config.host,
     port: config.managementPort,
     metrics,
-    isReady: lifecycle.isReady,
+    isReady,
     ...(app.openApi && { openApi: app.openApi }),
   });
 

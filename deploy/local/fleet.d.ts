@@ -10,6 +10,8 @@ export interface LocalServers {
 
 export interface FleetService {
   pid(): number | undefined;
+  /** It ended without having been stopped. */
+  hasDied(): boolean;
   kill(signal: NodeJS.Signals): Promise<boolean>;
   restart(): Promise<void>;
 }
@@ -32,5 +34,6 @@ export function startFleet(options: {
   extra?: Record<string, Record<string, string>>;
   step?: <T>(name: string, work: () => Promise<T>) => Promise<T>;
 }): Promise<Fleet>;
+export function firstAdmin(fleet: Fleet): { username: string; password: string | null; created: boolean };
 export function stopFleet(namespace?: string): Promise<void>;
 export const services: string[];

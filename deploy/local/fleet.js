@@ -1,9 +1,10 @@
 'use strict';
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { localFolder, root } = require('./paths');
 const { freePorts } = require('./ports');
-const { lastLines, pidOf, startProcess, stopProcess } = require('./process');
+const { hasDied, lastLines, pidOf, startProcess, stopProcess } = require('./process');
 const { createSchemas } = require('./schemas');
 const { internalKeys, secrets } = require('./secrets');
 
@@ -168,6 +169,7 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
         one.name,
         {
           pid: () => pidOf(one.name, runFolder),
+          hasDied: () => hasDied(one.name, runFolder),
           kill: (signal) => stopProcess(one.name, { runFolder, signal }),
           restart: () => start(one),
         },
@@ -175,6 +177,17 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
     ),
     stop,
   };
+}
+
+/** Creates the first admin with a generated password: `{ username, password, created }`; the password is null where there is an admin already. */
+function firstAdmin(fleet) {
+  const script = path.join(root, 'user-service', 'dist', 'bootstrap-admin.js');
+  const result = spawnSync(process.execPath, [script], {
+    encoding: 'utf8',
+    env: fleet.environments['user-service'],
+  });
+  if (result.status !== 0) throw new Error(`the first admin could not be created:\n${result.stderr}`);
+  return JSON.parse(result.stdout.trim().split('\n').at(-1));
 }
 
 /** Ends the services of a namespace: the gateway first, so that nothing new comes in. */
@@ -190,4 +203,4 @@ async function stopFleet(namespace = '') {
 const isFleetUp = (namespace = '') =>
   pidOf('gateway', localFolder('run', namespace || 'fleet')) !== undefined;
 
-module.exports = { startFleet, stopFleet, isFleetUp, services };
+module.exports = { firstAdmin, startFleet, stopFleet, isFleetUp, services };

@@ -34,6 +34,12 @@ function pidOf(name, runFolder) {
   return known && birthOf(known.pid) === known.birth ? known.pid : undefined;
 }
 
+/** True when it ended without having been stopped: killed, or crashed. */
+function hasDied(name, runFolder) {
+  const known = readJson(runFile(name, runFolder), undefined);
+  return known !== undefined && !known.stopping && birthOf(known.pid) !== known.birth;
+}
+
 /** Starts a process of its own session, with a log and a pid file; it outlives us. `niceness`: above 0, others go first. */
 function startProcess({ name, command, args, env = process.env, cwd, user, runFolder, logFolder, niceness }) {
   const log = path.join(logFolder ?? localFolder('log'), `${name}.log`);
@@ -73,6 +79,8 @@ function makeNice(pid, niceness) {
 async function stopProcess(name, { limitMs = 30_000, runFolder, signal = 'SIGTERM' } = {}) {
   const pid = pidOf(name, runFolder);
   if (pid !== undefined) {
+    // Whoever watches over it must not start it again.
+    writeWhole(runFile(name, runFolder), JSON.stringify({ pid, birth: birthOf(pid), stopping: true }));
     send(pid, signal);
     const until = Date.now() + limitMs;
     while (pidOf(name, runFolder) === pid) {
@@ -98,4 +106,4 @@ function lastLines(log, count = 15) {
   return fs.readFileSync(log, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
 }
 
-module.exports = { birthOf, pidOf, startProcess, stopProcess, lastLines };
+module.exports = { birthOf, hasDied, pidOf, startProcess, stopProcess, lastLines };

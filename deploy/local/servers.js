@@ -3,7 +3,7 @@ const path = require('node:path');
 const { local, readJson, writeWhole } = require('./paths');
 const { noConsul, planServers, whatIsMissing } = require('./plan');
 const { portsOf } = require('./ports');
-const { pidOf } = require('./process');
+const { hasDied, pidOf } = require('./process');
 const consul = require('./servers/consul');
 const docker = require('./servers/docker');
 const kafka = require('./servers/kafka');
@@ -108,6 +108,9 @@ async function settled(promises) {
 /** True while a server that we started runs. */
 const areServersUp = () => ['mysql', 'redis', 'kafka'].some((name) => pidOf(name) !== undefined);
 
+/** True when a server of ours ended without having been stopped. */
+const hasServerDied = () => names.some((name) => hasDied(name));
+
 const startedByUs = 'ONRUSH_STARTED_SERVERS';
 
 /**
@@ -134,4 +137,4 @@ async function serversDown(progress, which = names) {
     await progress.step('stopping containers', () => docker.stopAll(ports));
 }
 
-module.exports = { ownsServers, serversUp, serversDown, areServersUp, envFile };
+module.exports = { hasServerDied, ownsServers, serversUp, serversDown, areServersUp, envFile };

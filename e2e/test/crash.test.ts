@@ -1,4 +1,5 @@
-import { openActivity, remaining } from '../src/activity';
+import { supervise } from '../../deploy/local/supervise';
+import { openActivity, remaining, until } from '../src/activity';
 import { logInSeeded, seedBuyers, type Buyer } from '../src/buyers';
 import { readFacts } from '../src/checks/facts';
 import { judge } from '../src/checks/invariants';
@@ -67,3 +68,25 @@ test('kill -9 of seckill-service, its worker and order-service in the middle of 
   );
   expect(verdicts.filter((verdict) => !verdict.holds)).toEqual([]);
 }, 180_000);
+
+test('under supervision, what is killed comes back by itself, and what is stopped stays down', async () => {
+  const { fleet, api } = world;
+  const said: string[] = [];
+  const progress = {
+    say: (text: string) => void said.push(text),
+    step: <T>(_name: string, work: () => Promise<T>) => work(),
+  };
+  const endWatch = supervise(progress, fleet);
+  const { 'order-service': order, 'notify-service': notify } = fleet.services;
+  const before = order?.pid() ?? 0;
+
+  await notify?.kill('SIGTERM');
+  process.kill(before, 'SIGKILL');
+
+  expect(await until(() => Promise.resolve((order?.pid() ?? before) !== before), 30_000)).toBe(true);
+  const health = async () => (await api.call<{ status: string }>('GET /health')).status;
+  expect(await until(async () => (await health()) === 200, 30_000)).toBe(true);
+  expect(said).toEqual(['✘ order-service died']);
+  expect(notify?.pid()).toBeUndefined();
+  endWatch();
+}, 60_000);

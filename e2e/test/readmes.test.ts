@@ -1,12 +1,6 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import {
-  environmentName,
-  kafkaConfig,
-  mysqlConfig,
-  processConfig,
-  redisConfig,
-} from '@onrush/chassis/config';
+import { environmentName, serviceConfig } from '@onrush/chassis/config';
 import * as proto from '@onrush/proto';
 import type { z } from 'zod';
 
@@ -37,7 +31,7 @@ const found = (source: string, pattern: RegExp): string[] =>
 interface Shape {
   [key: string]: z.ZodType;
 }
-const shared: Shape = { ...processConfig, ...mysqlConfig, ...redisConfig, ...kafkaConfig };
+const shared: Shape = serviceConfig;
 
 /** `NAME` and default as a README has them. */
 const keyRow = ([key, schema]: [string, z.ZodType]): [string, string] => {
@@ -116,6 +110,22 @@ describe.each(services)('the README of %s', (service) => {
         .sort(),
     ).toEqual([...into.map((type) => `${type} in`), ...out.map((type) => `${type} out`)].sort());
   });
+});
+
+test('the gateway’s table has every route of a service, and no other', async () => {
+  const { routes } = (await import(path.join(root, 'gateway', 'src', 'routes.ts'))) as {
+    routes: { methods: string[]; path: string; upstream: string }[];
+  };
+  const tabled = routes.flatMap(({ methods, path: at, upstream }) =>
+    methods.map((method) => `${upstream} ${method} ${at}`),
+  );
+  const served = services.flatMap((service) =>
+    found(sources(service, 'src/handlers/*.ts'), /'((?:GET|POST|PUT|DELETE) \/[^']*)'/g).map(
+      (at) => `${service} ${at}`,
+    ),
+  );
+
+  expect(tabled.sort()).toEqual(served.sort());
 });
 
 test('the chassis’ README names every key that services share, and every file', () => {

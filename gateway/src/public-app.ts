@@ -15,6 +15,7 @@ import { routes, upstreams } from './routes';
 export interface PublicAppOptions extends GateOptions, Omit<ProxyOptions, 'upstreams'> {
   discovery: Discovery;
   corsOrigins: string[];
+  isReady: () => boolean;
   logger: Logger;
   metrics: Metrics;
 }
@@ -63,7 +64,14 @@ function addOwnPages(app: Express, options: PublicAppOptions): void {
     const isWhole = Object.values(instances).every((count) => count > 0);
     response.json({ status: isWhole ? 'ok' : 'degraded', instances });
   });
-  app.get(['/livez', '/readyz'], (_request, response) => void response.type('text/plain').send('ok'));
+  app.get('/livez', (_request, response) => void response.type('text/plain').send('ok'));
+  app.get('/readyz', (_request, response) => {
+    const isReady = options.isReady();
+    response
+      .status(isReady ? 200 : 503)
+      .type('text/plain')
+      .send(isReady ? 'ready' : 'not ready');
+  });
   app.get('/openapi.json', async (_request, response) => void response.json(await apiDocument()));
   app.use('/docs', swaggerUi.serve, swaggerUi.setup(undefined, { swaggerOptions: { url: '/openapi.json' } }));
 }

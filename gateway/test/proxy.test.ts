@@ -200,6 +200,7 @@ test('health tells how many instances of each service are known; the document sh
   expect((await fixture.call('GET /docs/')).status).toBe(200);
   expect((await fixture.call('GET /metrics')).status).toBe(404);
   expect((await fixture.call('GET /livez')).status).toBe(200);
+  expect((await fixture.call('GET /readyz')).body).toBe('ready');
 });
 
 test('a gateway without its Redis does not become ready', async () => {

@@ -1,7 +1,7 @@
-import { kafkaConfig, loadConfig, mysqlConfig, processConfig, redisConfig } from '@onrush/chassis/config';
+import { loadConfig, serviceConfig } from '@onrush/chassis/config';
 import { z } from 'zod';
 
-const schema = z.object({ ...processConfig, ...mysqlConfig, ...redisConfig, ...kafkaConfig });
+const schema = z.object({ ...serviceConfig });
 
 export type Config = z.output<typeof schema>;
 export const configShape = schema.shape;

@@ -1,18 +1,8 @@
-import {
-  integer,
-  kafkaConfig,
-  loadConfig,
-  mysqlConfig,
-  processConfig,
-  redisConfig,
-} from '@onrush/chassis/config';
+import { integer, loadConfig, serviceConfig } from '@onrush/chassis/config';
 import { z } from 'zod';
 
 const schema = z.object({
-  ...processConfig,
-  ...mysqlConfig,
-  ...redisConfig,
-  ...kafkaConfig,
+  ...serviceConfig,
   /** How long an ordinary order waits for its payment; a seckill order's time comes from its activity. */
   orderPaymentTimeoutSeconds: integer(1, 86_400).default(900),
   /** How often orders are looked for whose time is up and whose timer was lost, and sagas that nobody finished. */

@@ -1,18 +1,8 @@
-import {
-  kafkaConfig,
-  loadConfig,
-  mysqlConfig,
-  processConfig,
-  redisConfig,
-  text,
-} from '@onrush/chassis/config';
+import { loadConfig, serviceConfig, text } from '@onrush/chassis/config';
 import { z } from 'zod';
 
 const schema = z.object({
-  ...processConfig,
-  ...mysqlConfig,
-  ...redisConfig,
-  ...kafkaConfig,
+  ...serviceConfig,
   /** Signs the callbacks of the channel `mock`: at least 16 characters. */
   mockPaymentSecret: text.min(16),
   /** Where buyers reach us; pay URLs start with it. */

@@ -1,18 +1,8 @@
-import {
-  integer,
-  kafkaConfig,
-  loadConfig,
-  mysqlConfig,
-  processConfig,
-  redisConfig,
-} from '@onrush/chassis/config';
+import { integer, loadConfig, serviceConfig } from '@onrush/chassis/config';
 import { z } from 'zod';
 
 const schema = z.object({
-  ...processConfig,
-  ...mysqlConfig,
-  ...redisConfig,
-  ...kafkaConfig,
+  ...serviceConfig,
   /** How long a product's page may be answered from Redis. */
   productCacheSeconds: integer(1, 3600).default(30),
 });

@@ -247,6 +247,10 @@ test('bad requests over gRPC are refused, and strangers are not let in', async (
   await expect(
     fixture.clientAs('notify-service', productService).call('ReleaseStock', { orderId: '1' }),
   ).rejects.toMatchObject({ code: 403300 });
+  const tooMany = Array.from({ length: 101 }, (_, index) => String(index + 1));
+  await expect(asOrders().call('GetProducts', { productIds: tooMany })).rejects.toMatchObject({
+    code: 400300,
+  });
   expect((await asOrders().call('GetProducts', { productIds: [product.id, '999'] })).products).toHaveLength(
     1,
   );

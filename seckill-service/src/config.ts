@@ -1,20 +1,10 @@
-import {
-  integer,
-  kafkaConfig,
-  loadConfig,
-  mysqlConfig,
-  processConfig,
-  redisConfig,
-} from '@onrush/chassis/config';
+import { integer, loadConfig, serviceConfig } from '@onrush/chassis/config';
 import { z } from 'zod';
 
 const schema = z.object({
-  ...processConfig,
+  ...serviceConfig,
   /** `api` answers buyers, `worker` carries what they bought on to MySQL and Kafka; `all` does both in one process. */
   role: z.enum(['all', 'api', 'worker']).default('all'),
-  ...mysqlConfig,
-  ...redisConfig,
-  ...kafkaConfig,
   /** The most purchases that one run of the Lua script decides. */
   buyBatchSize: integer(1, 1000).default(500),
   /** The most purchases that may wait for their turn in this process; more are told to come back. */

@@ -255,6 +255,23 @@ test('over gRPC: one purchase, its reservation, and nobody but the gateway may b
   ).rejects.toMatchObject({ code: 403400 });
 });
 
+test.each([
+  ['no units', { quantity: 0 }],
+  ['units that would come back', { quantity: -5 }],
+  ['too many units', { quantity: 101 }],
+  ['no user', { userId: '0' }],
+  ['no activity', { activityId: '0' }],
+  ['too long a key', { idempotencyKey: 'k'.repeat(256) }],
+])('over gRPC, %s are refused, and nothing is changed', async (_name, changes) => {
+  const activityId = await fixture.openActivity({ total: 10 });
+  const wanted = { activityId, userId: '50', quantity: 1, ...changes };
+
+  const { refusal } = await fixture.clientAs('gateway', seckillService).call('Buy', wanted);
+
+  expect(refusal).toMatchObject({ code: 400400, reason: 'INVALID_ARGUMENT' });
+  expect(await fixture.sales.read(activityId)).toMatchObject({ remaining: 10 });
+});
+
 test('activities are listed with status and what is left', async () => {
   const activityId = await fixture.openActivity({ total: 1, title: 'Listed' });
   await buy(activityId, 40);

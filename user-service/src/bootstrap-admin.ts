@@ -9,7 +9,11 @@ import { bootstrapAdmin } from './use-cases/bootstrap-admin';
 async function main(): Promise<void> {
   const config = { ...readConfig(), httpPort: 0, grpcPort: 0, managementPort: 0 };
   const logger = createLogger({ service: 'bootstrap-admin', level: 'fatal' });
-  const app = createApp(config, { logger, metrics: createMetrics({ service: 'bootstrap-admin' }) });
+  const app = createApp(config, {
+    logger,
+    metrics: createMetrics({ service: 'bootstrap-admin' }),
+    isReady: () => false,
+  });
   const neededNames = new Set(['mysql', 'redis', 'snowflake ids']);
   const lifecycle = createLifecycle({
     logger,

@@ -1,18 +1,8 @@
-import {
-  integer,
-  kafkaConfig,
-  loadConfig,
-  mysqlConfig,
-  processConfig,
-  redisConfig,
-} from '@onrush/chassis/config';
+import { integer, loadConfig, serviceConfig } from '@onrush/chassis/config';
 import { z } from 'zod';
 
 const schema = z.object({
-  ...processConfig,
-  ...mysqlConfig,
-  ...redisConfig,
-  ...kafkaConfig,
+  ...serviceConfig,
   /** Work factor of bcrypt: each step doubles the time of one hash. */
   bcryptCost: integer(10, 16).default(12),
   /** Hashes computed at once; they run on the thread pool, off the event loop. */

@@ -20,7 +20,8 @@ export async function startTestService<C>(
 ): Promise<TestService<C>> {
   const metrics = runtime.metrics ?? createMetrics({ service: 'test' });
   const logger = runtime.logger ?? silentLogger;
-  const app = createApp(config, { logger, metrics });
+  const isReady = (): boolean => lifecycle.isReady();
+  const app = createApp(config, { logger, metrics, isReady });
   const lifecycle = createLifecycle({
     logger,
     components: app.components,

@@ -2,7 +2,7 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { birthOf, lastLines, pidOf, startProcess, stopProcess } = require('../process');
+const { birthOf, hasDied, lastLines, pidOf, startProcess, stopProcess } = require('../process');
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'onrush-process-'));
 const at = { runFolder: folder, logFolder: folder };
@@ -24,6 +24,20 @@ test('a process is known by its name until it is stopped, and asked before it is
   expect(fs.readFileSync(log, 'utf8')).toContain('goodbye');
   expect(pidOf('polite', folder)).toBeUndefined();
   expect(await stopProcess('polite', at)).toBe(false);
+});
+
+test('one that was killed has died, one that was stopped has not', async () => {
+  const killed = await startNode('killed', 'setInterval(() => undefined, 1000)');
+  await startNode('stopped', 'setInterval(() => undefined, 1000)');
+  expect(hasDied('killed', folder)).toBe(false);
+
+  process.kill(killed.pid, 'SIGKILL');
+  await waitFor(() => hasDied('killed', folder));
+  await stopProcess('stopped', at);
+
+  expect(hasDied('stopped', folder)).toBe(false);
+  await stopProcess('killed', at);
+  expect(hasDied('killed', folder)).toBe(false);
 });
 
 test('one that does not listen is ended', async () => {

@@ -89,19 +89,15 @@ export const orderRepository = {
     return (await withItems(db.manager, rows))[0] ?? null;
   },
 
-  async history(db: DataSource, orderId: string): Promise<OrderChange[]> {
-    const rows = await db.query<
-      { from_status: OrderStatus | null; to_status: OrderStatus; changed_at: Date; changed_by: string }[]
-    >(
-      'SELECT from_status, to_status, changed_at, changed_by FROM order_history WHERE order_id = ? ORDER BY id',
-      [orderId],
+  /** The changes of each of these orders, oldest first, by order id. */
+  async histories(db: DataSource, orderIds: string[]): Promise<Map<string, OrderChange[]>> {
+    if (orderIds.length === 0) return new Map();
+    const rows = await db.query<HistoryRow[]>(
+      'SELECT order_id, from_status, to_status, changed_at, changed_by FROM order_history WHERE order_id IN (?) ORDER BY id',
+      [orderIds],
     );
-    return rows.map((row) => ({
-      from: row.from_status,
-      to: row.to_status,
-      at: row.changed_at,
-      by: row.changed_by,
-    }));
+    const byOrder = Map.groupBy(rows, (row) => row.order_id);
+    return new Map([...byOrder].map(([orderId, changes]) => [orderId, changes.map(toChange)]));
   },
 
   /** Newest first; of one user, or of all. */
@@ -184,3 +180,18 @@ async function withItems(manager: EntityManager, rows: OrderRow[]): Promise<Orde
   );
   return rows.map((row) => toOrder(row, itemsOf(row.id, items)));
 }
+
+interface HistoryRow {
+  order_id: string;
+  from_status: OrderStatus | null;
+  to_status: OrderStatus;
+  changed_at: Date;
+  changed_by: string;
+}
+
+const toChange = (row: HistoryRow): OrderChange => ({
+  from: row.from_status,
+  to: row.to_status,
+  at: row.changed_at,
+  by: row.changed_by,
+});

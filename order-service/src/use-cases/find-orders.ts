@@ -16,7 +16,8 @@ export async function findOwnOrder(
 ): Promise<OrderWithHistory> {
   const order = await orderRepository.find(db, orderId);
   if (order?.userId !== userId) throw errors.orderNotFound({ meta: { orderId } });
-  return { order, history: await orderRepository.history(db, orderId) };
+  const histories = await orderRepository.histories(db, [orderId]);
+  return { order, history: histories.get(orderId) ?? [] };
 }
 
 /** On behalf of a service. */
@@ -31,8 +32,9 @@ export async function listOrders(
   filter: OrderFilter,
 ): Promise<{ items: OrderWithHistory[]; total: number }> {
   const { items, total } = await orderRepository.list(db, filter);
-  const withHistory = await Promise.all(
-    items.map(async (order) => ({ order, history: await orderRepository.history(db, order.id) })),
+  const histories = await orderRepository.histories(
+    db,
+    items.map((order) => order.id),
   );
-  return { items: withHistory, total };
+  return { items: items.map((order) => ({ order, history: histories.get(order.id) ?? [] })), total };
 }

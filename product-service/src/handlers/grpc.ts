@@ -5,11 +5,16 @@ import type { ProductRepository } from '../data/product-repository';
 import { errors } from '../errors';
 import { confirmStock, releaseStock, reserveStock } from '../use-cases/reserve-stock';
 
+const mostProducts = 100;
+
 export function grpcHandlers(deps: { db: DataSource; products: ProductRepository }): ServedService {
   return serve(productService, {
     GetProducts: {
       allow: ['order-service', 'seckill-service'],
-      unary: async ({ productIds }) => ({ products: await deps.products.findMany(productIds.slice(0, 100)) }),
+      unary: async ({ productIds }) => {
+        if (productIds.length > mostProducts) throw errors.invalidArgument({ meta: { most: mostProducts } });
+        return { products: await deps.products.findMany(productIds) };
+      },
     },
     ReserveStock: {
       allow: ['order-service', 'seckill-service'],

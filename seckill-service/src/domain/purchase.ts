@@ -7,6 +7,17 @@ export interface Purchase {
   idempotencyKey: string;
 }
 
+const id = /^[1-9]\d{0,18}$/;
+
+/** Checked wherever a purchase comes in: a negative quantity would give units to the sale. */
+export const isWellFormed = ({ activityId, userId, quantity, idempotencyKey }: Purchase): boolean =>
+  id.test(activityId) &&
+  id.test(userId) &&
+  Number.isInteger(quantity) &&
+  quantity >= 1 &&
+  quantity <= 100 &&
+  idempotencyKey.length <= 255;
+
 export type RefusalReason =
   'not-warmed-up' | 'not-started' | 'paused' | 'ended' | 'sold-out' | 'over-limit' | 'idempotency-key-reused';
 

@@ -5,7 +5,8 @@ import type { BuyBatch__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyBa
 import type { BuyBatchReply } from '@onrush/proto/gen/onrush/seckill/v1/BuyBatchReply';
 import type { BuyReply } from '@onrush/proto/gen/onrush/seckill/v1/BuyReply';
 import type { BuyRequest__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyRequest';
-import type { Purchase } from '../domain/purchase';
+import { isWellFormed, type Purchase } from '../domain/purchase';
+import { errors } from '../errors';
 import type { BuyBatcher, BuyOutcome } from '../use-cases/buy';
 import { findReservation, type FindReservations } from '../use-cases/find-reservations';
 
@@ -13,10 +14,7 @@ export function grpcHandlers(deps: FindReservations & { batcher: BuyBatcher }): 
   return serve(seckillService, {
     Buy: {
       allow: ['gateway'],
-      unary: (request) =>
-        new Promise((resolve) =>
-          deps.batcher.submit(toPurchase(request), (outcome) => resolve(toReply(request.callId, outcome))),
-        ),
+      unary: (request) => new Promise((resolve) => submit(deps.batcher, request, (reply) => resolve(reply))),
     },
     BuyStream: { allow: ['gateway'], duplex: (stream) => answerBatches(stream, deps.batcher) },
     GetReservation: {
@@ -51,8 +49,8 @@ function answerBatches(
   };
   stream.on('data', ({ requests }: BuyBatch__Output) => {
     for (const request of requests) {
-      batcher.submit(toPurchase(request), (outcome) => {
-        if (ready.push(toReply(request.callId, outcome)) === 1) setImmediate(send);
+      submit(batcher, request, (reply) => {
+        if (ready.push(reply) === 1) setImmediate(send);
       });
     }
   });
@@ -61,17 +59,17 @@ function answerBatches(
   stream.on('error', () => (broken = true));
 }
 
-const toPurchase = (request: BuyRequest__Output): Purchase => ({
-  activityId: request.activityId,
-  userId: request.userId,
-  quantity: request.quantity,
-  idempotencyKey: request.idempotencyKey,
-});
+function submit(batcher: BuyBatcher, request: BuyRequest__Output, answer: (reply: BuyReply) => void): void {
+  const { callId, activityId, userId, quantity, idempotencyKey } = request;
+  const purchase: Purchase = { activityId, userId, quantity, idempotencyKey };
+  if (!isWellFormed(purchase)) return answer(toReply(callId, errors.invalidArgument()));
+  batcher.submit(purchase, (outcome) => answer(toReply(callId, outcome)));
+}
 
 function toReply(callId: number, outcome: BuyOutcome): BuyReply {
   if (!(outcome instanceof Error)) {
-    return { callId: callId, orderNo: outcome.orderNo, reservationId: outcome.reservationId };
+    return { callId, orderNo: outcome.orderNo, reservationId: outcome.reservationId };
   }
   const { code, reason, message, retryAfterSeconds = 0 } = outcome;
-  return { callId: callId, refusal: { code, reason, message, retryAfterSeconds: retryAfterSeconds } };
+  return { callId, refusal: { code, reason, message, retryAfterSeconds } };
 }
