@@ -71,4 +71,6 @@ function whatIsMissing(plan) {
 const noConsul =
   'CONSUL CANNOT BE HAD HERE (no Consul, no Docker, and no Go ≥ 1.25 with 6 GB of free space to build it): RUNNING WITH DISCOVERY=static';
 
-module.exports = { planServers, whatIsMissing, noConsul };
+const noConsulBuilt = 'CONSUL COULD NOT BE BUILT: RUNNING WITH DISCOVERY=static';
+
+module.exports = { planServers, whatIsMissing, noConsul, noConsulBuilt };

@@ -1,7 +1,7 @@
 'use strict';
 const path = require('node:path');
 const { local, readJson, writeWhole } = require('./paths');
-const { noConsul, planServers, whatIsMissing } = require('./plan');
+const { noConsul, noConsulBuilt, planServers, whatIsMissing } = require('./plan');
 const { portsOf } = require('./ports');
 const { hasDied, pidOf } = require('./process');
 const consul = require('./servers/consul');
@@ -65,6 +65,11 @@ async function serversUp(progress, { environment = process.env, beside = () => P
       ? progress.step('building Consul (3 to 4 minutes, once per machine)', consulFromGo)
       : Promise.resolve();
   building.catch(() => undefined);
+  // One sale without a registry beats no sale.
+  const goOnWithoutConsul = (error) => {
+    progress.say(`${noConsulBuilt}\n${error.message}`);
+    plan.consul = 'static';
+  };
   const ranBefore = names.filter((name) => pidOf(name) !== undefined);
   const ports = await portsOf(portNames, (name) => pidOf(ownerOf[name] ?? name) !== undefined);
   const addresses = {};
@@ -84,7 +89,7 @@ async function serversUp(progress, { environment = process.env, beside = () => P
     settled(['mysql', 'redis', 'kafka'].map(start)),
   );
   try {
-    await Promise.all([others, beside(), building.then(() => start('consul'))]);
+    await Promise.all([others, beside(), building.then(() => start('consul'), goOnWithoutConsul)]);
   } catch (error) {
     await others.catch(() => undefined);
     await serversDown(
