@@ -19,9 +19,11 @@ async function start(progress, flags) {
   // The process that goes on with this on the project's own Node counts from the beginning, too.
   const began = Number((process.env.ONRUSH_BEGAN ??= String(Date.now())));
   const mayEndServers = ownsServers();
-  endOnSignal(progress);
+  const signal = endOnSignal(progress);
 
   const { servers, fleet, dev } = await bringUp(progress).catch(async (error) => {
+    // What was pulled down under our feet is no failure; the signal ends us.
+    if (signal.came) return new Promise(() => undefined);
     if (mayEndServers) await stop(progress);
     throw error;
   });
@@ -96,12 +98,15 @@ function demo(servers) {
 
 /** Ctrl-C ends all that was started, at whatever moment it comes. */
 function endOnSignal(progress) {
+  const signal = { came: false };
   const end = async () => {
+    signal.came = true;
     await stop(progress);
     process.exit(130);
   };
   process.once('SIGINT', end);
   process.once('SIGTERM', end);
+  return signal;
 }
 
 /** Somebody else may end the fleet: "npm stop" in another terminal. */
