@@ -22,8 +22,7 @@ async function start(progress, flags) {
   const signal = endOnSignal(progress);
 
   const { servers, fleet, dev } = await bringUp(progress).catch(async (error) => {
-    // What was pulled down under our feet is no failure; the signal ends us.
-    if (signal.came) return new Promise(() => undefined);
+    if (signal.came) return signal.end;
     if (mayEndServers) await stop(progress);
     throw error;
   });
@@ -34,6 +33,7 @@ async function start(progress, flags) {
   }
   const endWatch = supervise(progress, fleet);
   const demoStatus = flags['no-demo'] ? 0 : await demo(servers);
+  if (signal.came) return signal.end;
   for (const [name, url] of Object.entries(dev.urls)) progress.say(`  ${name.padEnd(10)} ${url}`);
   if (flags.once) {
     endWatch();
@@ -96,16 +96,18 @@ function demo(servers) {
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
 }
 
-/** Ctrl-C ends all that was started, at whatever moment it comes. */
+/**
+ * Ctrl-C ends all that was started, at whatever moment it comes. What fails after it `came` was pulled down under its own feet: no failure to
+ * report, `end` is awaited instead, and the process with it.
+ */
 function endOnSignal(progress) {
-  const signal = { came: false };
-  const end = async () => {
+  const signal = { came: false, end: undefined };
+  const onSignal = () => {
     signal.came = true;
-    await stop(progress);
-    process.exit(130);
+    signal.end = stop(progress).then(() => process.exit(130));
   };
-  process.once('SIGINT', end);
-  process.once('SIGTERM', end);
+  process.once('SIGINT', onSignal);
+  process.once('SIGTERM', onSignal);
   return signal;
 }
 

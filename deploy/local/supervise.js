@@ -9,38 +9,29 @@ const afterFailureMs = 5_000;
  * Returns how to end the watch.
  */
 function supervise(progress, fleet) {
-  let timer;
-  let ended = false;
+  const beingStarted = new Set();
 
-  async function look() {
-    if (hasServerDied()) {
-      progress.say('✘ a server died');
-      await serversUp(progress);
+  async function startAgain(name, start) {
+    if (beingStarted.has(name)) return;
+    beingStarted.add(name);
+    progress.say(`✘ ${name} died`);
+    try {
+      await start();
+    } catch (error) {
+      progress.say(error.message);
+      await new Promise((resolve) => setTimeout(resolve, afterFailureMs).unref());
     }
-    for (const [name, service] of Object.entries(fleet.services)) {
-      if (!service.hasDied()) continue;
-      progress.say(`✘ ${name} died`);
-      await progress.step(`starting ${name} again`, service.restart);
-    }
+    beingStarted.delete(name);
   }
 
-  const lookAgain = (ms) => {
-    if (ended) return;
-    timer = setTimeout(() => {
-      look().then(
-        () => lookAgain(lookMs),
-        (error) => {
-          progress.say(error.message);
-          lookAgain(afterFailureMs);
-        },
-      );
-    }, ms);
-  };
-  lookAgain(lookMs);
-  return () => {
-    ended = true;
-    clearTimeout(timer);
-  };
+  // Each for itself: a service that waits for Kafka does not keep Kafka from coming back.
+  const watch = setInterval(() => {
+    if (hasServerDied()) void startAgain('a server', () => serversUp(progress));
+    for (const [name, service] of Object.entries(fleet.services))
+      if (service.hasDied())
+        void startAgain(name, () => progress.step(`starting ${name} again`, service.restart));
+  }, lookMs);
+  return () => clearInterval(watch);
 }
 
 module.exports = { supervise };

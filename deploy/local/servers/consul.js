@@ -37,7 +37,8 @@ async function start({ consul, consulServer, consulSerf }) {
     const { log } = await startProcess({
       name: 'consul',
       command: program,
-      args: ['agent', '-server', ...options],
+      // The default timing is for a cluster on slow machines: one server would wait seconds before it elects itself.
+      args: ['agent', '-server', '-hcl=performance { raft_multiplier = 1 }', ...options],
       user,
       cwd: folder,
     });
