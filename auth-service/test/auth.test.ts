@@ -94,6 +94,16 @@ test('keys survive a restart, and their private part is sealed', async () => {
   expect(Buffer.from(row?.sealed_private_jwk ?? '', 'base64').toString()).not.toContain('OKP');
 });
 
+test('with another secret it does not start, and says which one it needs', async () => {
+  const before = await keys();
+  const other = { keyEncryptionSecret: Buffer.alloc(32, 8).toString('base64') };
+
+  await expect(fixture.restart(other)).rejects.toThrow(/sealed with another KEY_ENCRYPTION_SECRET/);
+
+  await fixture.restart();
+  expect(await keys()).toEqual(before);
+});
+
 test('a key of more than 30 days is replaced, and both are published for a while', async () => {
   await fixture.db.query('UPDATE signing_keys SET created_at = ?', [new Date(Date.now() - 31 * 86_400_000)]);
   await fixture.restart();

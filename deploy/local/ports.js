@@ -53,11 +53,14 @@ async function waitForPort(port, { limitMs = 30_000, isAlive = () => true, host 
 
 const canConnect = (host, port) =>
   new Promise((resolve) => {
-    const socket = net.connect(port, host);
-    socket.once('connect', () => resolve(true));
-    socket.once('error', () => resolve(false));
-    socket.once('close', () => resolve(false));
-    setTimeout(() => socket.destroy(), 200).unref();
+    const socket = net.connect({ port, host, timeout: 1_000 });
+    const answer = (can) => {
+      socket.destroy();
+      resolve(can);
+    };
+    socket.once('connect', () => answer(true));
+    socket.once('error', () => answer(false));
+    socket.once('timeout', () => answer(false));
   });
 
 module.exports = { freePorts, portsOf, waitForPort, isFree };

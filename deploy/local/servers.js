@@ -6,6 +6,7 @@ const { portsOf } = require('./ports');
 const { hasDied, pidOf } = require('./process');
 const consul = require('./servers/consul');
 const docker = require('./servers/docker');
+const { givenServers } = require('./servers/given');
 const kafka = require('./servers/kafka');
 const mysql = require('./servers/mysql');
 const redis = require('./servers/redis');
@@ -23,16 +24,6 @@ const starters = {
   redis: (ports) => redis.start(ports.redis),
   kafka: (ports) => kafka.start(ports),
   consul: (ports) => consul.start(ports),
-};
-
-const fromEnvironment = {
-  mysql: (environment) => ({
-    MYSQL_ADMIN_URL: environment.MYSQL_URL,
-    MYSQL_SERVER_KIND: environment.MYSQL_SERVER_KIND ?? 'mysql',
-  }),
-  redis: (environment) => ({ REDIS_URL: environment.REDIS_URL }),
-  kafka: (environment) => ({ KAFKA_BROKERS: environment.KAFKA_BROKERS }),
-  consul: (environment) => ({ CONSUL_HTTP_ADDR: environment.CONSUL_HTTP_ADDR }),
 };
 
 /** What has to be installed before it can be started; servers of Debian come in one go. */
@@ -60,6 +51,11 @@ async function serversUp(progress, { environment = process.env, beside = () => P
     plan.consul = 'static';
   }
 
+  const addresses = await givenServers(
+    names.filter((name) => plan[name] === 'environment'),
+    environment,
+  );
+
   const building =
     plan.consul === 'install'
       ? progress.step('building Consul (3 to 4 minutes, once per machine)', consulFromGo)
@@ -72,16 +68,14 @@ async function serversUp(progress, { environment = process.env, beside = () => P
   };
   const ranBefore = names.filter((name) => pidOf(name) !== undefined);
   const ports = await portsOf(portNames, (name) => pidOf(ownerOf[name] ?? name) !== undefined);
-  const addresses = {};
   const start = async (name) => {
     const source = plan[name];
-    if (source === 'environment') Object.assign(addresses, fromEnvironment[name](environment));
-    else if (source === 'docker')
+    if (source === 'docker')
       Object.assign(
         addresses,
         await progress.step(`starting ${name} (Docker)`, () => docker.start(name, ports)),
       );
-    else if (source !== 'static')
+    else if (source !== 'static' && source !== 'environment')
       Object.assign(addresses, await progress.step(`starting ${name}`, () => starters[name](ports)));
   };
   writeWhole(stateFile, JSON.stringify({ plan, ports }));

@@ -126,5 +126,12 @@ function unseal(text: string, secret: Buffer): string {
   const bytes = Buffer.from(text, 'base64');
   const decipher = createDecipheriv('aes-256-gcm', secret, bytes.subarray(0, 12), { authTagLength: 16 });
   decipher.setAuthTag(bytes.subarray(12, 28));
-  return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
+  try {
+    return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
+  } catch (cause) {
+    throw new Error(
+      'the signing keys in this database were sealed with another KEY_ENCRYPTION_SECRET: give that one, or an empty schema',
+      { cause },
+    );
+  }
 }
