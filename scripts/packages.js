@@ -51,14 +51,13 @@ const withProjectNode = (environment = process.env) => ({
   PATH: `${path.join(modules, '.bin')}${path.delimiter}${environment.PATH ?? ''}`,
 });
 
-/** Compiles what has changed. */
+/** Generates the types of the .proto files and compiles, both where something has changed. */
 const build = (progress) =>
-  progress.step('building', () =>
-    run(node, [path.join(modules, 'typescript', 'bin', 'tsc'), '--build'], {
-      name: 'build',
-      cwd: root,
-      env: withProjectNode(),
-    }),
-  );
+  progress.step('building', async () => {
+    const env = withProjectNode();
+    await run(node, ['scripts/generate.mjs'], { name: 'proto', cwd: path.join(root, 'proto'), env });
+    const tsc = path.join(modules, 'typescript', 'bin', 'tsc');
+    await run(node, [tsc, '--build'], { name: 'build', cwd: root, env });
+  });
 
 module.exports = { isInstalled, installPackages, continueOnProjectNode, withProjectNode, build, node };
