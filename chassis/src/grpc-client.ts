@@ -15,7 +15,7 @@ import { createBalancer } from './balancer';
 import type { Discovery, Instance } from './discovery';
 import { AppError, type CommonErrors } from './errors';
 import type { Methods } from './grpc-server';
-import { fromGrpcError } from './grpc-status';
+import { fromGrpcError } from './grpc-errors';
 import { internalTokenHeader, type InternalTokens } from './internal-tokens';
 import type { Component } from './lifecycle';
 import type { Metrics } from './metrics';

@@ -9,8 +9,7 @@ import express, {
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { z } from 'zod';
-import { isAppError, type AppError, type CommonErrors, type FieldProblem } from './errors';
-import { asAppError } from './grpc-status';
+import { asAppError, isAppError, type AppError, type CommonErrors, type FieldProblem } from './errors';
 import { Reply, type Access, type Route, type RouteInput } from './http-routes';
 import { internalTokenHeader, type InternalTokens } from './internal-tokens';
 import type { Component } from './lifecycle';

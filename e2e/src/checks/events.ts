@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel, type KafkaMessage } from 'kafkajs';
 import { topicOf, type Servers } from '../environment';
-import type { SaleFacts } from './facts';
+
+/** Ids of the orders and reservations that Kafka tells of, a line for each event. */
+export interface SaleEvents {
+  reserved: string[];
+  orderCreated: string[];
+  orderPaid: string[];
+  orderCancelled: string[];
+}
 
 const topics = {
   reserved: 'seckill.reserved',
@@ -15,9 +22,9 @@ export async function readEvents(
   servers: Servers,
   namespace: string,
   activityId: string,
-): Promise<SaleFacts['events']> {
+): Promise<SaleEvents> {
   const kafka = new Kafka({ brokers: servers.KAFKA_BROKERS.split(','), logLevel: logLevel.NOTHING });
-  const events: SaleFacts['events'] = { reserved: [], orderCreated: [], orderPaid: [], orderCancelled: [] };
+  const events: SaleEvents = { reserved: [], orderCreated: [], orderPaid: [], orderCancelled: [] };
   const byTopic = new Map(
     Object.entries(topics).map(([name, type]) => [topicOf(namespace, type), name as keyof typeof topics]),
   );

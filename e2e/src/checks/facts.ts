@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import mysql from 'mysql2/promise';
 import { schemaOf, type Servers } from '../environment';
-import { readEvents } from './events';
+import { readEvents, type SaleEvents } from './events';
 
 /** What the servers say about one activity, in units unless said otherwise. Nothing of it comes from the program's own counters. */
 export interface SaleFacts {
@@ -21,8 +21,7 @@ export interface SaleFacts {
   journalSum: number;
   /** product-service: what came in for this product, and what it has now. */
   stock: { cameIn: number; free: number; reserved: number; sold: number };
-  /** Ids of the orders and reservations that Kafka tells of, a line for each event. */
-  events: { reserved: string[]; orderCreated: string[]; orderPaid: string[]; orderCancelled: string[] };
+  events: SaleEvents;
 }
 
 export interface Reservation {
