@@ -114,18 +114,16 @@ async function runRound(stage: Stage, target: Target, number: number): Promise<R
     target === 'gateway' ? await rushAtGateway(stage, activity.id) : await rushAtService(stage, activity.id);
   const usedBefore = processorTimes(stage.fleet);
   const load = await rush();
-  const requests = requestCount(stage);
-  const processorTime = perPurchase(usedBefore, processorTimes(stage.fleet), requests);
   const accepted = load.statuses.get(202) ?? 0;
+  const processorTime = perPurchase(usedBefore, processorTimes(stage.fleet), accepted);
   const refused = load.statuses.get(409) ?? 0;
   const answered = [...load.statuses.values()].reduce((sum, count) => sum + count, 0);
-  const acceptedSeconds = load.seconds * (accepted / answered);
   const began = performance.now();
   const oversold = await drain(stage, activity.id, accepted);
   return {
     target,
     accepted,
-    perSecond: accepted / acceptedSeconds,
+    perSecond: accepted / load.seconds,
     ...latencies(load),
     oversold,
     failed: answered - accepted - refused,
@@ -271,7 +269,7 @@ async function resultOf(stage: Stage, rounds: Round[]): Promise<BenchResult> {
       'everything on one machine: load generator, gateway, all eight processes of the seven services, MariaDB, Redis, Kafka, Consul; relay, orders and notifications work while the sale runs',
       `closed loop, ${stage.connections} keep-alive connections; ${stage.purchases} units a round and ${overask * 100} % more requests than units; a new activity each round; rounds of the two targets alternate; a quarter of a round before them is not counted, so that what is measured is compiled code`,
       `${stage.buyers} buyers with an access token each, a purchase of 1 unit with an Idempotency-Key of its own; every token was checked once before the sale, as it is when a buyer opens the page`,
-      'accepted = answered 202, and found as an order in MySQL afterwards; the service is asked on one BuyStream with as many purchases in flight, as the gateway asks it',
+      'accepted = answered 202, and found as an order in MySQL afterwards; purchases/s and µs are of accepted purchases alone, over the whole round, the time of the refusals in it; latencies are of all requests; the service is asked on one BuyStream with as many purchases in flight, as the gateway asks it',
     ],
   };
 }

@@ -138,6 +138,30 @@ test('the chassis’ README names every key that services share, and every file'
   expect(files.filter((file) => !readme.includes(`\`${file}\``))).toEqual([]);
 });
 
+test('the figures of the README are those of the last benchmark', () => {
+  const { metrics } = JSON.parse(text('bench', 'results', 'seckill.json')) as {
+    metrics: Record<string, { median: number; min: number; max: number }>;
+  };
+  const cell = (metric: string, digits: number, unit = '') => {
+    const spread = metrics[metric];
+    const [median, min, max] = [spread?.median, spread?.min, spread?.max].map((value) =>
+      value?.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits }),
+    );
+    return `${median}${unit} (${min} … ${max})`;
+  };
+  const table = rows(text('README.md'), /^(accepted purchases|p\d\d|until the last|oversold)/);
+  const targets = ['gateway', 'service'];
+
+  expect(metrics['oversold']).toBe(0);
+  expect(table.map(([, ...cells]) => cells)).toEqual([
+    targets.map((target) => cell(`${target}_purchases_per_second`, 0)),
+    targets.map((target) => cell(`${target}_p50_ms`, 1, ' ms')),
+    targets.map((target) => cell(`${target}_p99_ms`, 1, ' ms')),
+    targets.map((target) => cell(`${target}_drain_seconds`, 1, ' s')),
+    targets.map(() => '0'),
+  ]);
+});
+
 test('every link between our pages leads somewhere', () => {
   const pages = globSync('{*.md,docs/*.md,*/README.md,deploy/local/README.md}', { cwd: root });
   const broken = pages.flatMap((page) =>
