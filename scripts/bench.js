@@ -14,15 +14,11 @@ async function bench(progress, args) {
   const wereUp = areServersUp();
   const servers = asksForHelp ? {} : await serversUp(progress);
   const script = path.join(root, 'bench', 'dist', 'main.js');
-  const child = spawn(
-    process.execPath,
-    ['--enable-source-maps', '--disable-warning=TimeoutNegativeWarning', script, ...args],
-    {
-      stdio: 'inherit',
-      cwd: root,
-      env: { ...withProjectNode(), ...servers },
-    },
-  );
+  const child = spawn(process.execPath, ['--enable-source-maps', script, ...args], {
+    stdio: 'inherit',
+    cwd: root,
+    env: { ...withProjectNode(), ...servers },
+  });
   process.on('SIGINT', () => undefined);
   const code = await new Promise((resolve) => child.once('exit', (exitCode) => resolve(exitCode ?? 1)));
   if (!wereUp && !asksForHelp) await serversDown(progress);

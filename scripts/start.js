@@ -84,15 +84,11 @@ function writeDevFile(fleet, servers, { username, created, ...admin }) {
 /** Runs the demo sale, and resolves with its exit status. */
 function demo(servers) {
   const script = path.join(root, 'e2e', 'dist', 'demo', 'main.js');
-  const child = spawn(
-    process.execPath,
-    ['--enable-source-maps', '--disable-warning=TimeoutNegativeWarning', script],
-    {
-      stdio: 'inherit',
-      cwd: root,
-      env: withProjectNode({ ...process.env, ...servers }),
-    },
-  );
+  const child = spawn(process.execPath, ['--enable-source-maps', script], {
+    stdio: 'inherit',
+    cwd: root,
+    env: withProjectNode({ ...process.env, ...servers }),
+  });
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
 }
 

@@ -9,8 +9,7 @@ const { run } = require('../deploy/local/tools/run');
 const { folder: coverageFolder, lineCoverage } = require('./coverage');
 
 const report = path.join(local, 'jest.json');
-const nodeOptions =
-  '--experimental-vm-modules --disable-warning=ExperimentalWarning --disable-warning=TimeoutNegativeWarning';
+const nodeOptions = '--experimental-vm-modules --disable-warning=ExperimentalWarning';
 
 /** Format, lint and types first, since they fail fast; then Jest on the real servers. Arguments go to Jest, and skip the checks. */
 async function test(progress, jestArguments) {

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { Kafka, logLevel, type Admin, type LogEntry } from 'kafkajs';
+import type { Admin, LogEntry } from 'kafkajs';
+import { Kafka, logLevel } from './kafka-client';
 import { createConsumer } from './kafka-consumer';
 import { createProducer, sendEvents } from './kafka-producer';
 import type { Logger } from './logger';

@@ -1,4 +1,5 @@
-import { Kafka, logLevel } from 'kafkajs';
+import RequestQueue from 'kafkajs/src/network/requestQueue';
+import { Kafka, logLevel } from '../src/kafka-client';
 import { z } from 'zod';
 import { defineErrors } from '../src/errors';
 import { newEvent, on, onEach, type ReceivedEvent } from '../src/message-broker';
@@ -165,3 +166,21 @@ test('what was not committed is delivered again to the next consumer of the grou
 
   await second.stop();
 }, 60_000);
+
+test('an idle connection sets no timer; one with waiting requests does', () => {
+  const queue = (pending: unknown[]) =>
+    Object.assign(Object.create(RequestQueue.prototype) as RequestQueue, {
+      pending,
+      throttledUntil: -1,
+      throttleCheckTimeoutId: null,
+    });
+  const idle = queue([]);
+  const busy = queue([{}]);
+
+  idle.scheduleCheckPendingRequests();
+  busy.scheduleCheckPendingRequests();
+
+  expect(idle.throttleCheckTimeoutId).toBeNull();
+  expect(busy.throttleCheckTimeoutId).not.toBeNull();
+  clearTimeout(busy.throttleCheckTimeoutId ?? undefined);
+});

@@ -114,11 +114,7 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
     startProcess({
       name,
       command: process.execPath,
-      args: [
-        '--enable-source-maps',
-        '--disable-warning=TimeoutNegativeWarning',
-        path.join(root, service, 'dist', 'main.js'),
-      ],
+      args: ['--enable-source-maps', path.join(root, service, 'dist', 'main.js')],
       env: environments[name],
       cwd: root,
       runFolder,

@@ -1,4 +1,4 @@
-import { Kafka, logLevel } from 'kafkajs';
+import { Kafka, logLevel } from '@onrush/chassis/kafka-client';
 import { Redis } from 'ioredis';
 import { services } from '../../deploy/local/fleet';
 import { dropSchemas } from '../../deploy/local/schemas';

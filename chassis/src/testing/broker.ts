@@ -1,4 +1,4 @@
-import { Kafka, logLevel } from 'kafkajs';
+import { Kafka, logLevel } from '../kafka-client';
 import { randomUUID } from 'node:crypto';
 import { createKafkaBroker } from '../kafka-broker';
 import { on, type EventDefinition, type MessageBroker, type ReceivedEvent } from '../message-broker';

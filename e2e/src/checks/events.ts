@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel, type KafkaMessage } from 'kafkajs';
+import type { KafkaMessage } from 'kafkajs';
+import { Kafka, logLevel } from '@onrush/chassis/kafka-client';
 import { topicOf, type Servers } from '../environment';
 
 /** Ids of the orders and reservations that Kafka tells of, a line for each event. */
