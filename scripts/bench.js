@@ -2,6 +2,7 @@
 const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { root } = require('../deploy/local/paths');
+const { stopFleets } = require('../deploy/local/fleet');
 const { areServersUp, serversDown, serversUp } = require('../deploy/local/servers');
 const { build, continueOnProjectNode, installPackages, withProjectNode } = require('./packages');
 
@@ -21,6 +22,7 @@ async function bench(progress, args) {
   });
   process.on('SIGINT', () => undefined);
   const code = await new Promise((resolve) => child.once('exit', (exitCode) => resolve(exitCode ?? 1)));
+  await stopFleets('bench_');
   if (!wereUp && !asksForHelp) await serversDown(progress);
   process.exit(code);
 }

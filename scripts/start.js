@@ -11,8 +11,8 @@ const devFile = path.join(local, 'dev.json');
 
 /** Packages, servers, build, schemas, services, first admin, demo sale; then it stays until Ctrl-C or `npm stop`. */
 async function start(progress, flags) {
-  const { isFleetUp } = require('../deploy/local/fleet');
-  if (isFleetUp())
+  const { fleetsUp } = require('../deploy/local/fleet');
+  if (fleetsUp().includes(''))
     throw new Error(
       `the fleet runs already: ${readJson(devFile, {}).gateway_url ?? ''} ("npm stop" ends it)`,
     );
@@ -116,15 +116,14 @@ function endWithFleet({ services: { gateway } }) {
 
 /** Ends all that this checkout started, and nothing else. */
 async function stop(progress) {
-  const { isFleetUp, stopFleet } = require('../deploy/local/fleet');
-  if (isFleetUp()) await progress.step('stopping services', () => stopFleet());
-  else await stopFleet();
+  const { fleetsUp, stopFleets } = require('../deploy/local/fleet');
+  if (fleetsUp().length > 0) await progress.step('stopping services', () => stopFleets());
   await serversDown(progress);
 }
 
 function status(progress) {
-  const { isFleetUp } = require('../deploy/local/fleet');
-  progress.say(`fleet: ${isFleetUp() ? readJson(devFile, {}).gateway_url : 'not running'}`);
+  const { fleetsUp } = require('../deploy/local/fleet');
+  progress.say(`fleet: ${fleetsUp().includes('') ? readJson(devFile, {}).gateway_url : 'not running'}`);
   progress.say(`servers: ${areServersUp() ? 'running' : 'not running'}`);
 }
 

@@ -3,6 +3,7 @@ const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { local, localFolder, readJson, root } = require('../deploy/local/paths');
+const { stopFleets } = require('../deploy/local/fleet');
 const { ownsServers, serversDown, serversUp } = require('../deploy/local/servers');
 const { build, continueOnProjectNode, installPackages, isInstalled, withProjectNode } = require('./packages');
 const { run } = require('../deploy/local/tools/run');
@@ -14,7 +15,10 @@ const nodeOptions = '--experimental-vm-modules --disable-warning=ExperimentalWar
 /** Format, lint and types first, since they fail fast; then Jest on the real servers. Arguments go to Jest, and skip the checks. */
 async function test(progress, jestArguments) {
   const mayEndThem = ownsServers();
-  const leave = () => (mayEndThem ? serversDown(progress) : Promise.resolve());
+  const leave = async () => {
+    await stopFleets('t_');
+    if (mayEndThem) await serversDown(progress);
+  };
   const leaveAndExit = () => void leave().then(() => process.exit(130));
   process.once('SIGINT', leaveAndExit);
   process.once('SIGTERM', leaveAndExit);

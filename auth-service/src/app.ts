@@ -27,7 +27,7 @@ export function createApp(config: Config, runtime: Runtime): App {
   });
   const redis = createRedis({ url: config.redisUrl, name: service, logger });
   const redisKeys = createKeys(config.namespace, 'auth');
-  const ids = createIds({ redis, keys: redisKeys, logger });
+  const ids = createIds({ redis, keys: redisKeys, logger, errors });
   const tokens = internalTokensFromFiles(service, config);
   const discovery = createDiscovery(config, logger);
   const client = createGrpcClient({

@@ -50,10 +50,6 @@ export class AppError extends Error {
 
 export const isAppError = (error: unknown): error is AppError => error instanceof AppError;
 
-/** Any thrown value as an AppError; what nobody expected becomes the fixed internal error, with its cause kept. */
-export const asAppError = (error: unknown, errors: CommonErrors): AppError =>
-  isAppError(error) ? error : errors.internal({ cause: error });
-
 type Factory = ((facts?: ErrorFacts) => AppError) & { definition: ErrorDefinition };
 type OwnErrors = Record<string, { http: number; number: number; message: string; status?: GrpcStatusName }>;
 export type Catalogue<Names extends string> = Record<Names, Factory> & { all: ErrorDefinition[] };

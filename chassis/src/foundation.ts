@@ -64,7 +64,7 @@ export function createFoundation(
     ...runtime,
   });
   const outbox = createOutbox({ db, broker, ...runtime });
-  const ids = createIds({ redis, keys, logger });
+  const ids = createIds({ redis, keys, logger, errors: own.errors });
   const tokens = internalTokensFromFiles(service, config);
   const discovery = createDiscovery(config, logger);
   const stores = [databaseComponent(db), redisComponent(redis), ids];

@@ -2,13 +2,14 @@ import * as grpc from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/proto-loader';
 import { HealthImplementation } from 'grpc-health-check';
 import { randomUUID } from 'node:crypto';
-import { asAppError, type CommonErrors } from './errors';
+import type { CommonErrors } from './errors';
 import { toGrpcError } from './grpc-errors';
 import { internalTokenHeader, type InternalTokens, type VerifiedCaller } from './internal-tokens';
 import type { Component } from './lifecycle';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
 import { runInContext, traceIdOf, type RequestContext } from './request-context';
+import { asAppError } from './transient';
 
 type AnyMethod = MethodDefinition<object, object, object, object>;
 type Request<M> = M extends MethodDefinition<infer _I, infer _R, infer Output, infer _O> ? Output : never;

@@ -9,13 +9,14 @@ import express, {
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { z } from 'zod';
-import { asAppError, isAppError, type AppError, type CommonErrors, type FieldProblem } from './errors';
+import { isAppError, type AppError, type CommonErrors, type FieldProblem } from './errors';
 import { Reply, type Access, type Route, type RouteInput } from './http-routes';
 import { internalTokenHeader, type InternalTokens } from './internal-tokens';
 import type { Component } from './lifecycle';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
 import { currentContext, requestIdOf, runInContext, traceIdOf, type User } from './request-context';
+import { asAppError } from './transient';
 
 export interface HttpServerOptions {
   host: string;

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { DataSource } from 'typeorm';
+import type { CommonErrors } from './errors';
 import type { Component } from './lifecycle';
 import type { Logger } from './logger';
 import type { Keys } from './redis';
@@ -28,25 +29,61 @@ export const redisComponent = (redis: Redis): Component => ({
   },
 });
 
-/** Snowflake ids whose worker number is leased for as long as the service runs; a lost lease stops the numbering. */
-export function createIds(options: { redis: Redis; keys: Keys; logger: Logger }): Snowflake & Component {
+const leaseAgainMs = 1_000;
+
+/**
+ * Snowflake ids whose worker number is leased for as long as the service runs. A lost lease stops the numbering, until another one is had:
+ * in between, and after a jump of the clock, `nextId` throws `unavailable`.
+ */
+export function createIds(options: {
+  redis: Redis;
+  keys: Keys;
+  logger: Logger;
+  errors: CommonErrors;
+  /** How long a number stays ours without being renewed. */
+  leaseMs?: number;
+}): Snowflake & Component {
+  const { logger, errors } = options;
   let lease: WorkerLease | undefined;
   let ids: Snowflake | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
+
+  async function take(): Promise<void> {
+    lease = await leaseWorkerId(options);
+    if (isStopped) return lease.release();
+    ids = createSnowflake({ workerId: lease.workerId });
+    lease.onLost(() => {
+      ids = undefined;
+      takeAgain();
+    });
+  }
+
+  function takeAgain(): void {
+    timer = setTimeout(() => {
+      take().catch((error: unknown) => {
+        logger.warn('no worker number yet', { error });
+        takeAgain();
+      });
+    }, leaseAgainMs);
+  }
+
   return {
     name: 'snowflake ids',
-    async start() {
-      lease = await leaseWorkerId(options);
-      lease.onLost(() => {
-        ids = undefined;
-      });
-      ids = createSnowflake({ workerId: lease.workerId });
-    },
+    start: take,
     async stop() {
-      await lease?.release();
+      isStopped = true;
+      clearTimeout(timer);
+      if (ids) await lease?.release();
     },
     nextId() {
-      if (!ids) throw new Error('no worker number is leased, so no id can be given');
-      return ids.nextId();
+      if (!ids)
+        throw errors.unavailable({ retryAfterSeconds: 1, meta: { why: 'no worker number is leased' } });
+      try {
+        return ids.nextId();
+      } catch (cause) {
+        throw errors.unavailable({ retryAfterSeconds: 1, cause });
+      }
     },
   };
 }

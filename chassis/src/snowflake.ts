@@ -54,8 +54,6 @@ export interface WorkerLease {
   release(): Promise<void>;
 }
 
-const leaseMs = 60_000;
-const renewMs = 15_000;
 const renewScript = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0`;
 const releaseScript = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
 
@@ -64,10 +62,12 @@ export async function leaseWorkerId(options: {
   redis: Redis;
   keys: Keys;
   logger: Logger;
+  leaseMs?: number;
 }): Promise<WorkerLease> {
-  const { redis, keys, logger } = options;
+  const { redis, keys, logger, leaseMs = 60_000 } = options;
+  const renewMs = leaseMs / 4;
   const token = randomUUID();
-  const workerId = await takeFreeNumber(redis, keys, token);
+  const workerId = await takeFreeNumber(redis, keys, { token, leaseMs });
   const key = keys('worker', String(workerId));
   const listeners: (() => void)[] = [];
   let heldUntil = Date.now() + leaseMs;
@@ -100,7 +100,11 @@ export async function leaseWorkerId(options: {
   };
 }
 
-async function takeFreeNumber(redis: Redis, keys: Keys, token: string): Promise<number> {
+async function takeFreeNumber(
+  redis: Redis,
+  keys: Keys,
+  { token, leaseMs }: { token: string; leaseMs: number },
+): Promise<number> {
   const first = Math.floor(Math.random() * workers);
   for (let offset = 0; offset < workers; offset += 1) {
     const workerId = (first + offset) % workers;

@@ -3,6 +3,8 @@ import { createLocks } from '../src/lock';
 import { createMetrics } from '../src/metrics';
 import { loadScript } from '../src/redis';
 import { leaseWorkerId } from '../src/snowflake';
+import { createIds } from '../src/resources';
+import { defineErrors } from '../src/errors';
 import { createStreamRelay, type StreamEntry } from '../src/stream-relay';
 import { releaseTogether } from '../src/testing/gate';
 import { testNamespace } from '../src/testing/infrastructure';
@@ -56,6 +58,36 @@ describe('redis', () => {
     expect(new Set(leases.map((lease) => lease.workerId)).size).toBe(20);
     await Promise.all(leases.map((lease) => lease.release()));
     expect(await redis.redis.keys(redis.keys('worker', '*'))).toEqual([]);
+  });
+
+  test('a lost worker number stops the numbering, until another one is had', async () => {
+    const ids = createIds({
+      redis: redis.redis,
+      keys: redis.keys,
+      logger: silentLogger,
+      errors: defineErrors('order-service', {}),
+      leaseMs: 200,
+    });
+    const canNumber = () => {
+      try {
+        return BigInt(ids.nextId()) > 0n;
+      } catch (error) {
+        expect(error).toMatchObject({ reason: 'UNAVAILABLE', retryAfterSeconds: 1 });
+        return false;
+      }
+    };
+    await ids.start();
+    expect(canNumber()).toBe(true);
+
+    const [taken = ''] = await redis.redis.keys(redis.keys('worker', '*'));
+    await redis.redis.set(taken, 'somebody else');
+    await eventually(() => !canNumber());
+
+    await eventually(() => canNumber());
+    expect(await redis.redis.keys(redis.keys('worker', '*'))).toHaveLength(2);
+    await ids.stop();
+    expect(await redis.redis.keys(redis.keys('worker', '*'))).toEqual([taken]);
+    await redis.redis.del(taken);
   });
 });
 

@@ -4,13 +4,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { ConfigError, integer, loadConfig, processConfig, text } from '../src/config';
-import { asAppError, defineErrors } from '../src/errors';
+import { defineErrors } from '../src/errors';
 import { fromGrpcError, toGrpcError } from '../src/grpc-errors';
 import { grpcStatusOf, httpStatusOf } from '../src/grpc-status';
 import { createLifecycle, type Component } from '../src/lifecycle';
 import { runInContext, traceIdOf, remainingMs } from '../src/request-context';
 import { recordingLogger, silentLogger } from '../src/testing/logger';
-import { isTransient } from '../src/transient';
+import { asAppError, isTransient } from '../src/transient';
 
 const errors = defineErrors('seckill-service', { soldOut: { http: 409, number: 4, message: 'sold out' } });
 
@@ -76,8 +76,15 @@ test('transient errors are told from faults of the message', () => {
       withCode('ER_LOCK_DEADLOCK'),
       errors.unavailable(),
       new Error('x', { cause: withCode('EPIPE') }),
+      new Error("READONLY You can't write against a read only replica."),
+      new Error("OOM command not allowed when used memory > 'maxmemory'."),
+      new Error("Can't add new command when connection is in closed state"),
     ].map(isTransient),
-  ).toEqual([true, true, true, true]);
+  ).not.toContain(false);
+  expect(asAppError(withCode('ECONNREFUSED'), errors)).toMatchObject({
+    code: 503400,
+    retryAfterSeconds: 1,
+  });
   expect(
     [withCode('ER_BAD_FIELD_ERROR'), errors.soldOut(), new TypeError('x'), 'text'].map(isTransient),
   ).toEqual([false, false, false, false]);

@@ -13,15 +13,15 @@ const withSchema = ['user', 'auth', 'product', 'seckill', 'order', 'payment', 'n
 );
 const services = [...withSchema, 'gateway'];
 const readyLimitMs = 60_000;
-const followerNiceness = 15;
 /** The sale has a process to answer buyers and one to record what they bought; of every other service there is one. */
 const processes = [
   ...services.map((service) => ({ name: service, service })),
   { name: 'seckill-worker', service: 'seckill-service' },
 ];
 const roles = { 'seckill-service': 'api', 'seckill-worker': 'worker' };
-/** The processes that answer a purchase. */
-const salePath = ['gateway', 'seckill-service'];
+/** What follows a purchase, and may do so a second later: on a busy machine it lets those go first whom somebody waits for. */
+const followers = ['seckill-worker', 'order-service', 'notify-service'];
+const followerNiceness = 15;
 
 /** The ports of each process: `http` for the gateway, `grpc` for the fleet, `management` for probes and metrics. */
 async function portsForAll(gatewayPort) {
@@ -97,6 +97,8 @@ async function migrate(environments) {
 async function startFleet({ servers, namespace = '', gatewayPort, extra, step = (_name, work) => work() }) {
   const runFolder = localFolder('run', namespace || 'fleet');
   const logFolder = localFolder('log', namespace || 'fleet');
+  // Services that outlived whoever started them, after a closed terminal, say.
+  await stopFleet(namespace);
   const ports = await portsForAll(gatewayPort);
   const keys = internalKeys(services);
   const schemas = await step('creating schemas', () =>
@@ -119,8 +121,7 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
       cwd: root,
       runFolder,
       logFolder,
-      // One machine plays a whole cluster: what buyers wait for goes before what may follow a second later.
-      niceness: salePath.includes(name) ? 0 : followerNiceness,
+      niceness: followers.includes(name) ? followerNiceness : 0,
     }).then(() => waitUntilReady(name));
 
   async function waitUntilReady(name) {
@@ -196,7 +197,22 @@ async function stopFleet(namespace = '') {
   if (namespace) fs.rmSync(runFolder, { recursive: true, force: true });
 }
 
-const isFleetUp = (namespace = '') =>
-  pidOf('gateway', localFolder('run', namespace || 'fleet')) !== undefined;
+/** The namespaces of this checkout in which a service runs: of `npm start`, and of tests and benchmarks, interrupted ones among them. */
+const fleetsUp = () =>
+  fs
+    .readdirSync(localFolder('run'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => (name === 'fleet' ? '' : name))
+    .filter((namespace) =>
+      processes.some(({ name }) => pidOf(name, localFolder('run', namespace || 'fleet')) !== undefined),
+    );
 
-module.exports = { firstAdmin, startFleet, stopFleet, isFleetUp, services };
+/** Ends all fleets whose namespace begins so. */
+const stopFleets = (prefix = '') =>
+  Promise.all(
+    fleetsUp()
+      .filter((namespace) => namespace.startsWith(prefix))
+      .map(stopFleet),
+  );
+
+module.exports = { firstAdmin, startFleet, stopFleet, stopFleets, fleetsUp, services };

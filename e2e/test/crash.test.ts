@@ -19,7 +19,7 @@ beforeAll(async () => {
     await seedBuyers({ servers, namespace: fleet.namespace, count: 600, prefix: 'crash' }),
   );
 }, 180_000);
-afterAll(() => world.stop(), 120_000);
+afterAll(() => world?.stop(), 120_000);
 
 test('kill -9 of seckill-service, its worker and order-service in the middle of a sale: nothing oversold, nothing lost, nothing doubled', async () => {
   const { servers, api, adminToken, fleet } = world;

@@ -19,17 +19,17 @@ export async function startTestFleet(label: string): Promise<TestFleet> {
   const namespace = `t_${label}_${randomBytes(3).toString('hex')}`;
   const fleet = await startFleet({ servers, namespace });
   const api = createApi(fleet.gatewayUrl, 128);
-  const admin = firstAdmin(fleet);
-  const adminToken = await logIn(api, admin.username, admin.password ?? '');
-  return {
-    fleet,
-    servers,
-    api,
-    adminToken,
-    async stop() {
-      await api.close();
-      await fleet.stop();
-      await removeNamespace(servers, namespace);
-    },
+  const stop = async () => {
+    await api.close();
+    await fleet.stop();
+    await removeNamespace(servers, namespace);
   };
+  try {
+    const admin = firstAdmin(fleet);
+    const adminToken = await logIn(api, admin.username, admin.password ?? '');
+    return { fleet, servers, api, adminToken, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }

@@ -12,7 +12,7 @@ beforeAll(async () => {
   world = await startTestFleet('journey');
   buyers = await registerBuyers(world.api, 4);
 }, 180_000);
-afterAll(() => world.stop(), 120_000);
+afterAll(() => world?.stop(), 120_000);
 
 const read = async <T>(buyer: Buyer, path: string): Promise<T> =>
   world.api.must<T>(`GET ${path}`, { token: buyer.accessToken });

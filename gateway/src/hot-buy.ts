@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { asAppError, isAppError, type AppError } from '@onrush/chassis/errors';
+import { isAppError, type AppError } from '@onrush/chassis/errors';
+import { asAppError } from '@onrush/chassis/transient';
 import { parseIdempotencyKey, validate } from '@onrush/chassis/http-server';
 import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';

@@ -2,6 +2,7 @@ import type { AppError } from '@onrush/chassis/errors';
 import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
 import type { Snowflake } from '@onrush/chassis/snowflake';
+import { asAppError } from '@onrush/chassis/transient';
 import type { LiveSales, NumberedPurchase } from '../data/live-sale';
 import type { Purchase, PurchaseAnswer, RefusalReason } from '../domain/purchase';
 import { errors } from '../errors';
@@ -18,7 +19,11 @@ export interface BuyBatcher {
 interface Waiting {
   purchase: NumberedPurchase;
   done: (outcome: BuyOutcome) => void;
+  /** Milliseconds, as performance.now() has them. */
+  since: number;
 }
+
+const longestWaitMs = 1_000;
 
 interface Queue {
   waiting: Waiting[];
@@ -52,11 +57,14 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
       answers.inc({ result: 'queue-full' });
       return done(errors.unavailable({ retryAfterSeconds: 1, meta: { queue: waitingInAll } }));
     }
+    let numbered: NumberedPurchase;
+    try {
+      numbered = { ...purchase, reservationId: ids.nextId(), orderNo: ids.nextId() };
+    } catch (error) {
+      return done(asAppError(error, errors));
+    }
     const queue = queueOf(purchase.activityId);
-    queue.waiting.push({
-      purchase: { ...purchase, reservationId: ids.nextId(), orderNo: ids.nextId() },
-      done,
-    });
+    queue.waiting.push({ purchase: numbered, done, since: performance.now() });
     waitingInAll += 1;
     if (!queue.flushing) {
       queue.flushing = true;
@@ -73,7 +81,7 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
   async function flush(activityId: string, queue: Queue): Promise<void> {
     while (queue.waiting.length > 0) {
       const batch = queue.waiting.splice(0, batchSize);
-      await decide(activityId, batch);
+      await decide(activityId, batch.filter(isInTime));
       waitingInAll -= batch.length;
     }
     queue.flushing = false;
@@ -81,7 +89,16 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
     queues.delete(activityId);
   }
 
+  /** Behind a Redis that hangs, nobody waits longer than for it alone, and no unit goes to somebody who was told to come back. */
+  function isInTime({ done, since }: Waiting): boolean {
+    if (performance.now() - since < longestWaitMs) return true;
+    answers.inc({ result: 'too-late' });
+    done(errors.unavailable({ retryAfterSeconds: 1, meta: { why: 'waited too long' } }));
+    return false;
+  }
+
   async function decide(activityId: string, batch: Waiting[]): Promise<void> {
+    if (batch.length === 0) return;
     batches.inc();
     let outcomes: PurchaseAnswer[];
     try {

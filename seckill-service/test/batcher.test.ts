@@ -1,0 +1,60 @@
+import { createMetrics } from '@onrush/chassis/metrics';
+import { silentLogger } from '@onrush/chassis/testing/logger';
+import type { LiveSales } from '../src/data/live-sale';
+import { errors } from '../src/errors';
+import { createBuyBatcher, type BuyOutcome } from '../src/use-cases/buy';
+
+const purchase = { activityId: '1', userId: '2', quantity: 1, idempotencyKey: 'k' };
+type Answers = Awaited<ReturnType<LiveSales['buy']>>;
+
+/** A batcher of one purchase a run, whose runs end when the test says so. */
+function startBatcher(nextId: () => string = () => '7') {
+  const runs: ((answers: Answers) => void)[] = [];
+  const sales = { buy: () => new Promise<Answers>((resolve) => runs.push(resolve)) };
+  const batcher = createBuyBatcher({
+    sales: sales as never,
+    ids: { nextId },
+    onAccepted: () => undefined,
+    batchSize: 1,
+    queueLimit: 10,
+    logger: silentLogger,
+    metrics: createMetrics({ service: 'test' }),
+  });
+  return { batcher, runs };
+}
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+afterEach(() => jest.restoreAllMocks());
+
+test('who has waited a second behind a Redis that hangs is told to come back, and buys nothing', async () => {
+  let now = 0;
+  jest.spyOn(performance, 'now').mockImplementation(() => now);
+  const { batcher, runs } = startBatcher();
+  const outcomes: BuyOutcome[] = [];
+  batcher.submit(purchase, (outcome) => outcomes.push(outcome));
+  batcher.submit(purchase, (outcome) => outcomes.push(outcome));
+  await turn();
+
+  now = 1_000;
+  runs[0]?.([{ accepted: true, reservationId: '1', orderNo: '2' }]);
+  await turn();
+
+  expect(runs).toHaveLength(1);
+  expect(outcomes).toMatchObject([{ reservationId: '1' }, { reason: 'UNAVAILABLE', retryAfterSeconds: 1 }]);
+});
+
+test('without numbers a purchase is refused with 503, and the service goes on', async () => {
+  let isAway = true;
+  const { batcher, runs } = startBatcher(() => {
+    if (isAway) throw errors.unavailable();
+    return '7';
+  });
+  const outcomes: BuyOutcome[] = [];
+
+  batcher.submit(purchase, (outcome) => outcomes.push(outcome));
+  isAway = false;
+  batcher.submit(purchase, (outcome) => outcomes.push(outcome));
+  await turn();
+
+  expect(outcomes).toMatchObject([{ reason: 'UNAVAILABLE' }]);
+  expect(runs).toHaveLength(1);
+});
