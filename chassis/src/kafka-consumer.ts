@@ -1,6 +1,7 @@
 import { context, propagation } from '@opentelemetry/api';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { EachBatchPayload, Kafka, KafkaMessage, Producer } from 'kafkajs';
+import type { EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import type { EventProducer } from './kafka-producer';
 import type { Logger } from './logger';
 import type { Consumer, EventHandler, ReceivedEvent, Subscription } from './message-broker';
 import type { Metrics } from './metrics';
@@ -11,7 +12,7 @@ const longestBackoffMs = 5_000;
 
 interface ConsumerOptions {
   kafka: Kafka;
-  producer: Producer;
+  producer: EventProducer;
   subscription: Subscription;
   topicOf(type: string): string;
   groupOf(group: string): string;
@@ -57,11 +58,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       dlq_offset: message.offset,
       dlq_group: group,
     };
-    await options.producer.send({
-      topic: topicOf(deadLetterTypeOf(type)),
-      acks: -1,
-      messages: [{ key: message.key, value: message.value, headers }],
-    });
+    const messages = [{ key: message.key, value: message.value, headers }];
+    await options.producer.send([{ topic: topicOf(deadLetterTypeOf(type)), messages }]);
     handled.inc({ type, result: 'dead-lettered' });
     logger.error('message dead-lettered', { topic: batch.topic, offset: message.offset, ...failure });
   }

@@ -40,6 +40,14 @@ export function traceIdOf(traceparent: string | undefined): string {
   return sent ?? randomUUID().replaceAll('-', '');
 }
 
+/** For work that has to be done whether or not somebody still waits for the answer. */
+export function withoutDeadline<T>(work: () => T): T {
+  const request = storage.getStore();
+  if (!request) return work();
+  const { deadline: _deadline, ...rest } = request;
+  return storage.run(rest, work);
+}
+
 /** Milliseconds a call may still take: its own limit, or what is left of the request less the 20 ms the way back costs. */
 export function remainingMs(limitMs: number): number {
   const deadline = currentContext()?.deadline;

@@ -24,6 +24,8 @@ export interface FakeProducts {
   released: string[];
   /** Called before a reservation is answered. */
   beforeReserve: () => Promise<void>;
+  /** Called before a release is answered. */
+  beforeRelease: () => void;
 }
 
 export interface Fixture extends ServiceFixture<Config> {
@@ -37,7 +39,12 @@ let nextNumber = 700_000_000_000_000_000n;
 const number = () => String(nextNumber++);
 
 export async function startFixture(label: string, config: Partial<Config> = {}): Promise<Fixture> {
-  const products: FakeProducts = { reserved: [], released: [], beforeReserve: () => Promise.resolve() };
+  const products: FakeProducts = {
+    reserved: [],
+    released: [],
+    beforeReserve: () => Promise.resolve(),
+    beforeRelease: () => undefined,
+  };
   const fixture = await startServiceFixture<Config>({
     service: 'order-service',
     label,
@@ -103,6 +110,7 @@ const playProducts = (state: FakeProducts) =>
     ReleaseStock: {
       allow: ['order-service'],
       unary: ({ orderId }) => {
+        state.beforeRelease();
         state.released.push(orderId);
         return Promise.resolve({ changed: true });
       },

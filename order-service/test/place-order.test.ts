@@ -47,6 +47,7 @@ test('what cannot be had is refused, its stock is free again, and the same key s
   expect(offSale.body.code).toBe(errors.productNotForSale.definition.code);
   expect(short.body.code).toBe(errors.stockShort.definition.code);
   expect(again.body.code).toBe(short.body.code);
+  expect(fixture.products.released).toHaveLength(2);
   expect(await fixture.count('sagas', `idempotency_key IN ('k2', 'k3') AND state = 'ABORTED'`)).toBe(2);
 });
 
@@ -77,4 +78,26 @@ test('a saga that was given up while it reserved does not become an order', asyn
   expect(
     await fixture.count('orders', `id IN (SELECT order_id FROM sagas WHERE idempotency_key = 'slow')`),
   ).toBe(0);
+});
+
+test('stock that could not be released at once is released by the sweep', async () => {
+  let isAway = true;
+  fixture.products.beforeRelease = () => {
+    if (isAway) throw errors.unavailable();
+  };
+  const answer = await place('k4', [{ product_id: '3', quantity: 1 }]);
+  const [saga] = await fixture.db.query<{ order_id: string; state: string }[]>(
+    `SELECT order_id, state FROM sagas WHERE idempotency_key = 'k4'`,
+  );
+
+  expect(answer.body.code).toBe(errors.stockShort.definition.code);
+  expect(saga?.state).toBe('ABORTING');
+  expect(fixture.products.released).not.toContain(saga?.order_id);
+
+  isAway = false;
+  await eventually(() => fixture.products.released.includes(saga?.order_id ?? ''));
+  await eventually(
+    async () => (await fixture.count('sagas', `idempotency_key = 'k4' AND state = 'ABORTED'`)) === 1,
+  );
+  expect((await place('k4', [{ product_id: '3', quantity: 1 }])).body.code).toBe(answer.body.code);
 });

@@ -6,4 +6,5 @@ export const errors = defineErrors('product-service', {
   versionChanged: { http: 409, number: 2, message: 'somebody else changed it, read it again' },
   notOnSale: { http: 409, number: 3, message: 'the product is not on sale' },
   reservationEnded: { http: 409, number: 4, message: 'the reservation of this order has ended' },
+  reservationDiffers: { http: 409, number: 5, message: 'this order has reserved something else' },
 });

@@ -91,9 +91,10 @@ const playProducts = (state: FakeProducts) =>
       unary: ({ orderId, lines }) => {
         const wanted = lines.reduce((sum, line) => sum + line.quantity, 0);
         if (wanted > state.stock) throw errors.soldOut();
-        const changed = !state.reserved.has(orderId);
+        const known = state.reserved.get(orderId);
+        if (known !== undefined && known !== wanted) throw errors.productNotForSale();
         state.reserved.set(orderId, wanted);
-        return Promise.resolve({ changed });
+        return Promise.resolve({ changed: known === undefined });
       },
     },
   });

@@ -1,6 +1,6 @@
 import { newEvent } from '@onrush/chassis/message-broker';
 import { releaseTogether } from '@onrush/chassis/testing/gate';
-import { admin, buyer } from '@onrush/chassis/testing/service';
+import { buyer } from '@onrush/chassis/testing/service';
 import { eventually } from '@onrush/chassis/testing/wait';
 import {
   orderCancelled,
@@ -160,36 +160,6 @@ test('before the start, after the end, and without a warm-up nothing is sold', a
   expect((await buy(over, 6)).body.code).toBe(409403);
   expect((await buy(paused, 6)).body.code).toBe(409402);
   expect((await buy('999999999', 6)).body.code).toBe(404401);
-});
-
-test('a warm-up that comes twice changes nothing', async () => {
-  const activityId = await fixture.openActivity({ total: 10 });
-  await buy(activityId, 7);
-
-  const again = await fixture.http.call<{ remaining: number; epoch: number }>(
-    `POST /api/v1/admin/seckill/warmup/${activityId}`,
-    { user: admin },
-  );
-
-  expect(again.body.data).toMatchObject({ remaining: 9, epoch: 1 });
-  expect(fixture.products.reserved.get(activityId)).toBe(10);
-});
-
-test('a sale that Redis lost is rebuilt from the ledger, buyers and all', async () => {
-  const activityId = await fixture.openActivity({ total: 10 });
-  const bought = (await buy(activityId, 8)).body.data;
-  await inLedger(bought.reservation_id);
-  const stream = fixture.sales.streamOf(activityId);
-  await fixture.redis.redis.del(stream.replace(':stream', ':state'), stream.replace(':stream', ':buyers'));
-  expect((await buy(activityId, 9)).status).toBe(404);
-
-  const rebuilt = await fixture.http.call<{ remaining: number; epoch: number }>(
-    `POST /api/v1/admin/seckill/warmup/${activityId}`,
-    { user: admin },
-  );
-
-  expect(rebuilt.body.data).toMatchObject({ remaining: 9, epoch: 2 });
-  expect((await buy(activityId, 8)).body.code).toBe(409405);
 });
 
 test('what the ledger cannot hold is rejected, and the buyer may try again', async () => {

@@ -1,7 +1,8 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { insertRows, isDuplicateKey } from '@onrush/chassis/mysql';
 
-export type SagaState = 'RESERVING' | 'DONE' | 'ABORTED';
+/** ABORTING: there will be no order, and its stock may still be reserved. */
+export type SagaState = 'RESERVING' | 'DONE' | 'ABORTING' | 'ABORTED';
 
 /** How far the placing of an ordinary order has come; it also remembers the answer under the client's Idempotency-Key. */
 export interface Saga {
@@ -57,7 +58,7 @@ export const sagaRepository = {
   async end(
     tx: EntityManager,
     orderId: string,
-    { state, answer }: { state: 'DONE' | 'ABORTED'; answer: string },
+    { state, answer }: { state: 'DONE' | 'ABORTING'; answer: string },
   ): Promise<boolean> {
     const result = await tx.query<{ affectedRows: number }>(
       `UPDATE sagas SET state = ?, answer = ?, updated_at = ? WHERE order_id = ? AND state = 'RESERVING'`,
@@ -66,9 +67,16 @@ export const sagaRepository = {
     return result.affectedRows === 1;
   },
 
+  async markAborted(db: DataSource, orderId: string): Promise<void> {
+    await db.query(
+      `UPDATE sagas SET state = 'ABORTED', updated_at = ? WHERE order_id = ? AND state = 'ABORTING'`,
+      [new Date(), orderId],
+    );
+  },
+
   async findStale(db: DataSource, before: Date): Promise<Saga[]> {
     const rows = await db.query<Row[]>(
-      `SELECT * FROM sagas WHERE state = 'RESERVING' AND updated_at < ? LIMIT 100`,
+      `SELECT * FROM sagas WHERE state IN ('RESERVING', 'ABORTING') AND updated_at < ? LIMIT 100`,
       [before],
     );
     return rows.map(toSaga);

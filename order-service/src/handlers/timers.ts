@@ -9,7 +9,7 @@ const ordersPerSweep = 500;
 
 /** Finds what the delay queue or a dead process forgot: MySQL, not Redis, decides when an order's time is up. */
 export function createSweep(options: {
-  deps: CancelOrder & Pick<PlaceOrder, 'db' | 'products'>;
+  deps: CancelOrder & Pick<PlaceOrder, 'db' | 'products' | 'logger'>;
   everySeconds: number;
   sagaStaleSeconds: number;
   logger: Logger;
@@ -24,7 +24,7 @@ export function createSweep(options: {
       await cancelOverdueOrder(deps, orderId, now);
     const stale = new Date(now.getTime() - options.sagaStaleSeconds * 1000);
     for (const saga of await sagaRepository.findStale(deps.db, stale)) {
-      logger.warn('saga of a dead process ended', { orderId: saga.orderId });
+      logger.warn('stale saga ended', { orderId: saga.orderId, state: saga.state });
       await endStaleSaga(deps, saga);
     }
   }

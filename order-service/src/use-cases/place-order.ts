@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { DataSource } from 'typeorm';
-import { AppError, isAppError } from '@onrush/chassis/errors';
+import { AppError } from '@onrush/chassis/errors';
+import type { Logger } from '@onrush/chassis/logger';
 import { newEvent } from '@onrush/chassis/message-broker';
 import { inTransaction } from '@onrush/chassis/mysql';
+import { withoutDeadline } from '@onrush/chassis/request-context';
 import type { Snowflake } from '@onrush/chassis/snowflake';
+import { asAppError } from '@onrush/chassis/transient';
 import { orderCreated } from '@onrush/proto';
 import type { Products, WantedItem } from '../clients/products';
 import { orderRepository } from '../data/order-repository';
@@ -18,6 +21,7 @@ export interface PlaceOrder extends AcceptReservations {
   products: Products;
   ids: Snowflake;
   paymentTimeoutSeconds: number;
+  logger: Logger;
 }
 
 export interface PlaceOrderRequest {
@@ -40,7 +44,7 @@ export async function placeOrder(deps: PlaceOrder, request: PlaceOrderRequest): 
     await deps.products.reserve(orderId, request.items);
     return await complete(deps, { orderId, userId: request.userId, items });
   } catch (error) {
-    await abort(deps, orderId, isAppError(error) ? error : errors.internal({ cause: error }));
+    await abort(deps, orderId, asAppError(error, errors));
     throw error;
   }
 }
@@ -78,22 +82,29 @@ async function complete(
     await deps.outbox.add(tx, [newEvent(orderCreated, order.id, orderEvent(order, createdAt))]);
   });
   deps.outbox.wake();
-  await scheduleTimeouts(deps.timeouts, [order]);
+  // The order stands; where its timer cannot be set, the sweep ends it in time.
+  await scheduleTimeouts(deps.timeouts, [order]).catch((error: unknown) =>
+    deps.logger.warn('timeout not scheduled', { orderId, error }),
+  );
   return order;
 }
 
-/** Ends the saga first, so that it cannot complete any more; then its stock is free to go. */
-async function abort(
-  { db, products }: Pick<PlaceOrder, 'db' | 'products'>,
-  orderId: string,
-  error: AppError,
-): Promise<void> {
+/** Ends the saga first, so that it cannot complete any more; then its stock is free to go. What fails here, the sweep does later. */
+async function abort(deps: Pick<PlaceOrder, 'db' | 'products' | 'logger'>, orderId: string, error: AppError) {
   const { code, reason, status, message } = error;
-  const ended = await sagaRepository.end(db.manager, orderId, {
-    state: 'ABORTED',
-    answer: JSON.stringify({ code, reason, status, message }),
-  });
-  if (ended) await products.release(orderId);
+  const answer = JSON.stringify({ code, reason, status, message });
+  try {
+    if (await sagaRepository.end(deps.db.manager, orderId, { state: 'ABORTING', answer }))
+      await releaseStock(deps, orderId);
+  } catch (cause) {
+    deps.logger.warn('stock of an order that failed is not released yet', { orderId, error: cause });
+  }
+}
+
+/** With time of its own: the request may have none left, which is why it failed. */
+async function releaseStock({ db, products }: Pick<PlaceOrder, 'db' | 'products'>, orderId: string) {
+  await withoutDeadline(() => products.release(orderId));
+  await sagaRepository.markAborted(db, orderId);
 }
 
 async function answerAgain(
@@ -108,6 +119,7 @@ async function answerAgain(
   switch (saga.state) {
     case 'RESERVING':
       throw errors.requestInFlight({ retryAfterSeconds: 1 });
+    case 'ABORTING':
     case 'ABORTED':
       throw new AppError(answer as ConstructorParameters<typeof AppError>[0]);
     case 'DONE':
@@ -122,6 +134,10 @@ const revive = (order: Order): Order => ({
 });
 
 /** What a dead process left behind: its stock is released, and its client learns that nothing was ordered. */
-export async function endStaleSaga(deps: Pick<PlaceOrder, 'db' | 'products'>, saga: Saga): Promise<void> {
-  await abort(deps, saga.orderId, errors.unavailable());
+export async function endStaleSaga(
+  deps: Pick<PlaceOrder, 'db' | 'products' | 'logger'>,
+  { state, orderId }: Saga,
+): Promise<void> {
+  if (state === 'ABORTING') await releaseStock(deps, orderId);
+  else await abort(deps, orderId, errors.unavailable());
 }

@@ -33,6 +33,15 @@ export const stockRepository = {
     await insertRows(tx, 'stock_reservations', { columns, rows });
   },
 
+  /** A line of no product, where the order has none yet: whoever reserves for it from now on finds it released. */
+  async forbidReservation(tx: EntityManager, orderId: string): Promise<void> {
+    if ((await this.lockReservation(tx, orderId)).length > 0) return;
+    const now = new Date();
+    const columns = ['order_id', 'product_id', 'quantity', 'status', 'created_at', 'updated_at'];
+    const rows = [[orderId, '0', 0, 'RELEASED', now, now]];
+    await insertRows(tx, 'stock_reservations', { columns, rows, ignoreDuplicates: true });
+  },
+
   async markReservation(tx: EntityManager, orderId: string, status: ReservationStatus): Promise<void> {
     await tx.query('UPDATE stock_reservations SET status = ?, updated_at = ? WHERE order_id = ?', [
       status,
@@ -72,6 +81,13 @@ export const stockRepository = {
       'UPDATE products SET stock = stock + ?, version = version + 1 WHERE id = ? AND stock + ? >= 0',
       [delta, productId, delta],
     ),
+
+  async versionOf(tx: EntityManager, productId: string): Promise<number> {
+    const [row] = await tx.query<{ version: number }[]>('SELECT version FROM products WHERE id = ?', [
+      productId,
+    ]);
+    return row?.version ?? 0;
+  },
 
   async record(tx: EntityManager, entry: StockLedgerEntry): Promise<void> {
     const columns = ['product_id', 'delta', 'reason', 'reference', 'created_at'];

@@ -31,7 +31,10 @@ export function grpcHandlers(deps: { db: DataSource; products: ProductRepository
     },
     ReleaseStock: {
       allow: ['order-service', 'seckill-service'],
-      unary: async ({ orderId }) => ({ changed: await releaseStock(deps, orderId) }),
+      unary: async ({ orderId }) => {
+        if (orderId === '0') throw errors.invalidArgument({ meta: { orderId } });
+        return { changed: await releaseStock(deps, orderId) };
+      },
     },
   });
 }

@@ -10,18 +10,17 @@ export async function adjustStock(
   { db, products, outbox, cache }: UpdateProduct,
   { productId, delta, reason, by }: { productId: string; delta: number; reason: string; by: string },
 ): Promise<Product> {
-  await inTransaction(db, async (tx) => {
-    if (!(await stockRepository.adjust(tx, productId, delta))) {
-      throw (await products.find(productId))
-        ? errors.stockShort({ meta: { productId, delta } })
-        : errors.productNotFound();
-    }
+  const isDone = await inTransaction(db, async (tx) => {
+    if (!(await stockRepository.adjust(tx, productId, delta))) return false;
     await stockRepository.record(tx, { productId, delta, reason, reference: by });
-    await outbox.add(tx, [changed({ id: productId, version: 0, updatedAt: new Date() })]);
+    const version = await stockRepository.versionOf(tx, productId);
+    await outbox.add(tx, [changed({ id: productId, version, updatedAt: new Date() })]);
+    return true;
   });
-  outbox.wake();
-  await cache.forget(productId);
   const product = await products.find(productId);
   if (!product) throw errors.productNotFound();
+  if (!isDone) throw errors.stockShort({ meta: { productId, delta } });
+  outbox.wake();
+  await cache.forget(productId);
   return product;
 }

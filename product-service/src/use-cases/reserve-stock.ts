@@ -4,7 +4,7 @@ import { stockRepository, type Reservation } from '../data/stock-repository';
 import { mergeLines, type ReservationStatus, type StockLine } from '../domain/stock';
 import { errors } from '../errors';
 
-/** All lines or none. The same order again changes nothing; false says so. */
+/** All lines or none. The same order again changes nothing, and false says so; with other lines, or after it was released, it is refused. */
 export async function reserveStock(
   { db }: { db: DataSource },
   orderId: string,
@@ -21,9 +21,15 @@ export async function reserveStock(
 
 async function reserveOnce(tx: EntityManager, orderId: string, lines: StockLine[]): Promise<boolean> {
   const known = await stockRepository.lockReservation(tx, orderId);
-  if (known.some((line) => line.status === 'RELEASED')) throw errors.reservationEnded({ meta: { orderId } });
-  if (known.length > 0) return false;
+  if (hasEnded(known)) throw errors.reservationEnded({ meta: { orderId } });
+  if (known.length > 0) {
+    if (!areSame(known, lines)) throw errors.reservationDiffers({ meta: { orderId, known, lines } });
+    return false;
+  }
   await stockRepository.insertReservation(tx, orderId, lines);
+  // A release may have come first, between the look and the insert.
+  if (hasEnded(await stockRepository.lockReservation(tx, orderId)))
+    throw errors.reservationEnded({ meta: { orderId } });
   for (const line of lines) {
     if (!(await stockRepository.reserve(tx, line))) throw errors.stockShort({ meta: { orderId, ...line } });
     await stockRepository.record(tx, {
@@ -36,16 +42,25 @@ async function reserveOnce(tx: EntityManager, orderId: string, lines: StockLine[
   return true;
 }
 
+const hasEnded = (lines: Reservation[]) => lines.some((line) => line.status === 'RELEASED');
+
+const areSame = (known: StockLine[], lines: StockLine[]) =>
+  known.length === lines.length &&
+  lines.every(({ productId, quantity }) =>
+    known.some((line) => line.productId === productId && line.quantity === quantity),
+  );
+
 /** The order is paid: what it holds is sold. */
 export const confirmStock = ({ db }: { db: DataSource }, orderId: string): Promise<boolean> =>
   inTransaction(db, (tx) =>
     endReservation(tx, orderId, { to: 'CONFIRMED', move: (line) => stockRepository.confirm(tx, line) }),
   );
 
-/** The order ended unpaid: what it holds is free again. */
+/** The order ended unpaid: what it holds is free again, and a reservation that comes after this, late, holds nothing. */
 export const releaseStock = ({ db }: { db: DataSource }, orderId: string): Promise<boolean> =>
-  inTransaction(db, (tx) =>
-    endReservation(tx, orderId, {
+  inTransaction(db, async (tx) => {
+    await stockRepository.forbidReservation(tx, orderId);
+    return endReservation(tx, orderId, {
       to: 'RELEASED',
       move: async (line) => {
         await stockRepository.record(tx, {
@@ -56,8 +71,8 @@ export const releaseStock = ({ db }: { db: DataSource }, orderId: string): Promi
         });
         return stockRepository.release(tx, line);
       },
-    }),
-  );
+    });
+  });
 
 async function endReservation(
   tx: EntityManager,

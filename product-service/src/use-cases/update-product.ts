@@ -16,17 +16,15 @@ export async function updateProduct(
   change: ProductChange,
 ): Promise<Product> {
   const updatedAt = new Date();
-  await inTransaction(db, async (tx) => {
-    if (!(await products.update(tx, id, version, { ...change, updatedAt }))) {
-      throw (await products.find(id))
-        ? errors.versionChanged({ meta: { id, version } })
-        : errors.productNotFound();
-    }
+  const isDone = await inTransaction(db, async (tx) => {
+    if (!(await products.update(tx, id, version, { ...change, updatedAt }))) return false;
     await outbox.add(tx, [changed({ id, version: version + 1, updatedAt })]);
+    return true;
   });
-  outbox.wake();
-  await cache.forget(id);
   const product = await products.find(id);
   if (!product) throw errors.productNotFound();
+  if (!isDone) throw errors.versionChanged({ meta: { id, version } });
+  outbox.wake();
+  await cache.forget(id);
   return product;
 }

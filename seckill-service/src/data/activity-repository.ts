@@ -1,4 +1,4 @@
-import { IsNull, Not, type DataSource } from 'typeorm';
+import { IsNull, Not, type DataSource, type EntityManager } from 'typeorm';
 import type { Activity, ActivityPlan } from '../domain/activity';
 import { ActivityTable } from './activity-table';
 
@@ -8,8 +8,10 @@ export interface ActivityRepository {
   list(page: number, pageSize: number): Promise<{ items: Activity[]; total: number }>;
   /** False when it is warmed up already, or when its version is not the one read. */
   changePlan(id: string, version: number, plan: Partial<ActivityPlan & { price: number }>): Promise<boolean>;
+  /** Keeps everybody else who changes the activity or what it has sold waiting until the transaction ends. */
+  lock(tx: EntityManager, id: string): Promise<Activity>;
   /** The next epoch of the live sale. */
-  startEpoch(id: string): Promise<Activity>;
+  startEpoch(tx: EntityManager, id: string): Promise<Activity>;
   /** The activities whose purchases may still wait in Redis. */
   findUndrained(): Promise<Activity[]>;
   markDrained(id: string): Promise<void>;
@@ -39,12 +41,14 @@ export function createActivityRepository(db: DataSource): ActivityRepository {
         .execute();
       return result.affected === 1;
     },
-    async startEpoch(id) {
-      await db.query(
+    lock: (tx, id) =>
+      tx.withRepository(table).findOneOrFail({ where: { id }, lock: { mode: 'pessimistic_write' } }),
+    async startEpoch(tx, id) {
+      await tx.query(
         'UPDATE activities SET epoch = epoch + 1, warmed_at = COALESCE(warmed_at, ?), drained_at = NULL WHERE id = ?',
         [new Date(), id],
       );
-      return table.findOneByOrFail({ id });
+      return tx.withRepository(table).findOneByOrFail({ id });
     },
     findUndrained: () => table.findBy({ warmedAt: Not(IsNull()), drainedAt: IsNull() }),
     async markDrained(id) {

@@ -17,7 +17,7 @@ export interface LiveSales {
   read(activityId: string): Promise<LiveSale | undefined>;
   /** False when a live sale was there already. */
   open(activity: Activity, remaining: number): Promise<boolean>;
-  /** Puts back what the ledger knows, before a lost sale is opened again. */
+  /** Puts back all that the ledger knows, before a lost sale is opened again. */
   restoreBuyers(activityId: string, reservations: Reservation[]): Promise<void>;
   /** False when it had been given back before. */
   release(
@@ -28,6 +28,9 @@ export interface LiveSales {
   waitingInStream(activityId: string): Promise<number>;
   streamOf(activityId: string): string;
 }
+
+/** Names and values of a hash in one command. */
+const fieldsPerCommand = 2_000;
 
 const refusals: Record<string, RefusalReason> = {
   '-1': 'not-warmed-up',
@@ -77,7 +80,8 @@ export function createLiveSales({ redis, hot, keys }: { redis: Redis; hot: Redis
     async restoreBuyers(activityId, reservations) {
       const records = Map.groupBy(reservations, (reservation) => reservation.userId);
       const fields = [...records].flatMap(([userId, own]) => [userId, own.map(toRecord).join(',')]);
-      if (fields.length > 0) await redis.hset(keyOf(activityId, 'buyers'), ...fields);
+      for (let from = 0; from < fields.length; from += fieldsPerCommand)
+        await redis.hset(keyOf(activityId, 'buyers'), ...fields.slice(from, from + fieldsPerCommand));
     },
     async release({ id, activityId, userId }, { restock }) {
       const parts = [keyOf(activityId, 'state'), keyOf(activityId, 'buyers')];

@@ -112,8 +112,8 @@ export const reservationLedger = {
   },
 
   /** The live reservations of an activity, in pages by id. */
-  async findLive(db: DataSource, activityId: string, afterId: string): Promise<Reservation[]> {
-    const rows = await db.query<Row[]>(
+  async findLive(tx: EntityManager, activityId: string, afterId: string): Promise<Reservation[]> {
+    const rows = await tx.query<Row[]>(
       `SELECT ${selected} FROM reservations WHERE activity_id = ? AND id > ? AND status IN ('QUEUED', 'ORDERED') ORDER BY id LIMIT 1000`,
       [activityId, afterId],
     );

@@ -10,6 +10,8 @@ export interface UndrainedSales extends Component {
 }
 
 const refreshMs = 1_000;
+/** Redis sells by its own clock; ours may be ahead of it. */
+const graceAfterEndMs = 5 * 60_000;
 
 /** Keeps the list of sales that the relay looks after, and strikes off those that are over and empty. */
 export function createUndrainedSales(options: {
@@ -25,7 +27,7 @@ export function createUndrainedSales(options: {
     const undrained = await activities.findUndrained();
     streams = undrained.map((activity) => sales.streamOf(activity.id));
     for (const activity of undrained) {
-      const isOver = activity.endsAt < new Date();
+      const isOver = activity.endsAt.getTime() + graceAfterEndMs < Date.now();
       if (isOver && (await sales.waitingInStream(activity.id)) === 0)
         await activities.markDrained(activity.id);
     }

@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { Logger } from '@onrush/chassis/logger';
 import { newEvent, type MessageBroker, type NewEvent } from '@onrush/chassis/message-broker';
 import { inTransaction } from '@onrush/chassis/mysql';
+import type { Outbox } from '@onrush/chassis/outbox';
 import { seckillRejected, seckillReserved } from '@onrush/proto';
 import type { ActivityRepository } from '../data/activity-repository';
 import type { LiveSales } from '../data/live-sale';
@@ -15,6 +16,7 @@ export interface RecordPurchases {
   activities: ActivityRepository;
   sales: LiveSales;
   broker: MessageBroker;
+  outbox: Outbox;
   logger: Logger;
 }
 
@@ -82,7 +84,11 @@ async function writeOneByOne(
       reservationId: purchase.reservationId,
     });
     const refused = { activityId, batchId: randomUUID(), status: 'REJECTED', reason: 'sold-out' } as const;
-    await inTransaction(deps.db, (tx) => reservationLedger.insertNew(tx, refused, [purchase]));
+    await inTransaction(deps.db, async (tx) => {
+      const units = await reservationLedger.insertNew(tx, refused, [purchase]);
+      if (units > 0) await deps.outbox.add(tx, [rejected(activityId, purchase, refused.reason)]);
+    });
+    deps.outbox.wake();
   }
 }
 
@@ -92,7 +98,6 @@ function eventOf(reservation: Reservation, activity: Activity, reservedAt: Date)
     case 'ORDERED':
       return [reserved(reservation, activity, reservedAt)];
     case 'REJECTED':
-      return [rejected(reservation)];
     case 'RELEASED':
       return [];
   }
@@ -112,13 +117,13 @@ const reserved = (reservation: Reservation, activity: Activity, at: Date): NewEv
     reserved_at: at.toISOString(),
   });
 
-const rejected = (reservation: Reservation): NewEvent =>
-  newEvent(seckillRejected, reservation.id, {
-    reservation_id: reservation.id,
-    activity_id: reservation.activityId,
-    user_id: reservation.userId,
-    order_no: reservation.orderNo,
-    quantity: reservation.quantity,
-    reason: reservation.reason ?? 'rejected',
-    at: reservation.updatedAt.toISOString(),
+const rejected = (activityId: string, purchase: AcceptedPurchase, reason: string): NewEvent =>
+  newEvent(seckillRejected, purchase.reservationId, {
+    reservation_id: purchase.reservationId,
+    activity_id: activityId,
+    user_id: purchase.userId,
+    order_no: purchase.orderNo,
+    quantity: purchase.quantity,
+    reason,
+    at: new Date().toISOString(),
   });

@@ -1,10 +1,12 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import type { Logger } from '@onrush/chassis/logger';
+import { inTransaction } from '@onrush/chassis/mysql';
 import type { Products } from '../clients/products';
 import type { ActivityRepository } from '../data/activity-repository';
 import type { LiveSales } from '../data/live-sale';
 import { reservationLedger } from '../data/reservation-ledger';
 import type { Activity, LiveSale } from '../domain/activity';
+import type { Reservation } from '../domain/reservation';
 import { errors } from '../errors';
 
 export interface WarmUp {
@@ -31,17 +33,8 @@ export async function warmUp(
   if (known && found.warmedAt) return { activity: found, live: known };
 
   await deps.products.reserveForActivity(found);
-  const activity = await deps.activities.startEpoch(activityId);
-  const held = await restoreBuyers(deps, activityId);
-  const opened = await deps.sales.open(activity, activity.total - held);
+  const activity = await open(deps, found);
   await deps.onWarmedUp();
-  deps.logger.info('activity warmed up', {
-    activityId,
-    epoch: activity.epoch,
-    total: activity.total,
-    held,
-    opened,
-  });
   const live = await deps.sales.read(activityId);
   if (!live)
     throw errors.unavailable({
@@ -51,15 +44,31 @@ export async function warmUp(
   return { activity, live };
 }
 
-/** Units that live reservations hold; their buyers are known to Redis again before the sale opens. */
-async function restoreBuyers({ db, sales }: WarmUp, activityId: string): Promise<number> {
-  let held = 0;
-  let last = '0';
+/**
+ * The activity's row is locked meanwhile: a cancellation waits and finds the sale open, a second warm-up waits and finds nothing to do, and a
+ * plan that was changed since it was read is not opened with units that were never reserved.
+ */
+function open({ db, activities, sales, logger }: WarmUp, found: Activity): Promise<Activity> {
+  return inTransaction(db, async (tx) => {
+    const current = await activities.lock(tx, found.id);
+    if (current.version !== found.version) throw errors.versionChanged({ meta: { activityId: found.id } });
+    if (current.warmedAt && (await sales.read(found.id))) return current;
+    const activity = await activities.startEpoch(tx, found.id);
+    const reservations = await findAllLive(tx, found.id);
+    await sales.restoreBuyers(found.id, reservations);
+    const held = reservations.reduce((sum, reservation) => sum + reservation.quantity, 0);
+    const opened = await sales.open(activity, activity.total - held);
+    const { id: activityId, epoch, total } = activity;
+    logger.info('activity warmed up', { activityId, epoch, total, held, opened });
+    return activity;
+  });
+}
+
+async function findAllLive(tx: EntityManager, activityId: string): Promise<Reservation[]> {
+  const all: Reservation[] = [];
   for (;;) {
-    const page = await reservationLedger.findLive(db, activityId, last);
-    if (page.length === 0) return held;
-    await sales.restoreBuyers(activityId, page);
-    held += page.reduce((sum, reservation) => sum + reservation.quantity, 0);
-    last = page.at(-1)?.id ?? last;
+    const page = await reservationLedger.findLive(tx, activityId, all.at(-1)?.id ?? '0');
+    if (page.length === 0) return all;
+    all.push(...page);
   }
 }
