@@ -1,4 +1,5 @@
-import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
+import { createHash } from 'node:crypto';
+import { createLocalJWKSet, decodeJwt, jwtVerify, type JSONWebKeySet } from 'jose';
 import { badRequestsOf, problemsWith } from '@onrush/chassis/testing/bad-requests';
 import { releaseTogether } from '@onrush/chassis/testing/gate';
 import { serve } from '@onrush/chassis/grpc-server';
@@ -20,6 +21,7 @@ interface LoggedIn {
 }
 
 const account = { id: '42', username: 'mei', roles: ['user'], permissions: [] as string[], disabled: false };
+let isUserServiceAway = false;
 const playUsers = serve(userService, {
   VerifyCredentials: {
     allow: ['auth-service'],
@@ -28,7 +30,13 @@ const playUsers = serve(userService, {
       return Promise.resolve(account);
     },
   },
-  GetUser: { allow: ['auth-service'], unary: () => Promise.resolve(account) },
+  GetUser: {
+    allow: ['auth-service'],
+    unary: () => {
+      if (isUserServiceAway) throw errors.unavailable();
+      return Promise.resolve(account);
+    },
+  },
 });
 
 let fixture: ServiceFixture<Config>;
@@ -170,6 +178,34 @@ test('logging out ends this session, or all of them', async () => {
   expect((await logOut('POST /api/v1/user/logout?all=true', {})).status).toBe(200);
   expect((await refresh(three)).status).toBe(401);
   expect((await logOut('POST /api/v1/user/logout', {})).status).toBe(400);
+});
+
+test('without a refresh token, the session of the access token ends, and no other', async () => {
+  const [mine, other] = [(await logIn()).body.data, (await logIn()).body.data];
+  const { sid: sessionId } = decodeJwt<{ sid: string }>(mine.access_token);
+
+  const answer = await fixture.http.call('POST /api/v1/user/logout', {
+    user: { ...buyer(42), sessionId },
+  });
+
+  expect(answer.status).toBe(200);
+  expect((await refresh(mine.refresh_token)).status).toBe(401);
+  expect((await refresh(other.refresh_token)).status).toBe(200);
+});
+
+test('while user-service is away a refresh token stays good', async () => {
+  const token = (await logIn()).body.data.refresh_token;
+  isUserServiceAway = true;
+
+  expect((await refresh(token)).status).toBe(503);
+
+  isUserServiceAway = false;
+  const [row] = await fixture.db.query<{ unused: string }[]>(
+    'SELECT COUNT(*) AS unused FROM refresh_tokens WHERE used_at IS NULL AND token_hash = ?',
+    [createHash('sha256').update(token).digest('hex')],
+  );
+  expect(Number(row?.unused)).toBe(1);
+  expect((await refresh(token)).status).toBe(200);
 });
 
 test('another user cannot end a session by its token', async () => {

@@ -39,6 +39,7 @@ const userClaim = z.object({
   username: z.string(),
   roles: z.array(z.string()),
   permissions: z.array(z.string()),
+  sessionId: z.string().optional(),
 });
 const claimsSchema = z.object({ iss: z.string(), exp: z.number(), user: userClaim.optional() });
 
@@ -82,7 +83,9 @@ export function createInternalTokens(options: {
 
   return {
     issue(audience, user) {
-      const key = user ? `${audience} ${user.id} ${user.roles.join()} ${user.permissions.join()}` : audience;
+      const key = user
+        ? `${audience} ${user.id} ${user.sessionId ?? ''} ${user.roles.join()} ${user.permissions.join()}`
+        : audience;
       const known = issued.get(key);
       if (known) return known;
       const token = sign(audience, user);

@@ -63,6 +63,15 @@ const maskInside = (value: unknown, depth: number): unknown =>
     ? maskSecrets(value as LogFields, depth + 1)
     : value;
 
+/** What drivers hang on their errors: the statement and its values, the command and its arguments, with whatever secrets are in them. */
+const statementNames = ['sql', 'query', 'parameters', 'driverError', 'command', 'previousErrors'];
+
+function describeError(error: Error): object {
+  const fields: LogFields = { ...pino.stdSerializers.err(error) };
+  for (const name of statementNames) delete fields[name];
+  return maskSecrets(fields) ?? {};
+}
+
 /** One JSON line per call on standard output, or on `destination`. */
 export function createLogger(options: {
   service: string;
@@ -77,7 +86,7 @@ export function createLogger(options: {
       base,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { error: pino.stdSerializers.err },
+      serializers: { error: describeError },
       mixin: () => {
         const context = currentContext();
         return context ? { request_id: context.requestId, trace_id: context.traceId } : {};

@@ -7,6 +7,8 @@ export interface User {
   username: string;
   roles: string[];
   permissions: string[];
+  /** The log-in that the access token comes from. */
+  sessionId?: string | undefined;
 }
 
 /** What travels with one request through a process, and on to the services it calls. */

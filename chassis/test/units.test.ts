@@ -10,8 +10,6 @@ import { grpcStatusOf, httpStatusOf } from '../src/grpc-status';
 import { createLifecycle, type Component } from '../src/lifecycle';
 import { runInContext, traceIdOf, remainingMs } from '../src/request-context';
 import { recordingLogger, silentLogger } from '../src/testing/logger';
-import { createProducer, sendEvents } from '../src/kafka-producer';
-import { newEvent } from '../src/message-broker';
 import { asAppError, isTransient } from '../src/transient';
 
 const errors = defineErrors('seckill-service', { soldOut: { http: 409, number: 4, message: 'sold out' } });
@@ -199,6 +197,24 @@ describe('logger', () => {
     expect(fields.password).toBe('p');
   });
 
+  test('what drivers hang on their errors stays out of the log', () => {
+    const { logger, lines } = recordingLogger();
+    const driverError = Object.assign(new Error('too long'), { sql: 'INSERT s3cret' });
+    const failed = Object.assign(new Error('too long'), {
+      code: 'ER_DATA_TOO_LONG',
+      sql: 'INSERT s3cret',
+      query: 'INSERT s3cret',
+      parameters: ['s3cret'],
+      driverError,
+      command: { name: 'set', args: ['s3cret'] },
+    });
+
+    logger.error('failed', { error: failed });
+
+    expect(lines[0]).toMatchObject({ error: { message: 'too long', code: 'ER_DATA_TOO_LONG' } });
+    expect(JSON.stringify(lines)).not.toContain('s3cret');
+  });
+
   test('lines of a request carry its ids, and errors their stack', () => {
     const { logger, lines } = recordingLogger();
 
@@ -233,56 +249,5 @@ describe('request context', () => {
       expect(remainingMs(500)).toBeLessThanOrEqual(80);
       expect(remainingMs(10)).toBe(10);
     });
-  });
-});
-
-describe('kafka producer', () => {
-  const event = (bytes: number) =>
-    newEvent({ type: 'a', version: 1, schema: z.unknown() }, 'k', 'x'.repeat(bytes));
-  /** Producers that count the batches they send; each refuses its first one where the test says so. */
-  const kafkaOf = (fails: boolean[]) => {
-    const sent: number[] = [];
-    const kafka = {
-      producer: () => {
-        const batches = sent.push(0) - 1;
-        return {
-          connect: () => Promise.resolve(),
-          disconnect: () => Promise.resolve(),
-          sendBatch: () => {
-            if (fails.shift()) return Promise.reject(new Error('no answer'));
-            sent[batches] = (sent[batches] ?? 0) + 1;
-            return Promise.resolve();
-          },
-        };
-      },
-    };
-    return { sent, producer: createProducer(kafka as never) };
-  };
-
-  test('after a batch that failed, the next one leaves with another producer', async () => {
-    const { sent, producer } = kafkaOf([false, true]);
-    await producer.connect();
-    const topic = [{ topic: 'a', messages: [] }];
-
-    const results = await Promise.allSettled([
-      producer.send(topic),
-      producer.send(topic),
-      producer.send(topic),
-    ]);
-
-    expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-    expect(sent).toEqual([1, 1]);
-  });
-
-  test('what is too much for one batch leaves in several', async () => {
-    const { sent, producer } = kafkaOf([]);
-
-    await sendEvents(
-      producer,
-      Array.from({ length: 10 }, () => event(300_000)),
-      (type) => type,
-    );
-
-    expect(sent).toEqual([5]);
   });
 });

@@ -21,6 +21,7 @@ const fetchTimeoutMs = 2_000;
 const claimsSchema = z.object({
   sub: z.string().regex(/^\d+$/),
   exp: z.number(),
+  sid: z.string().optional(),
   username: z.string(),
   roles: z.array(z.string()),
   permissions: z.array(z.string()),
@@ -100,8 +101,8 @@ export function createAuthenticator(options: {
         throw errors.tokenInvalid({ cause: error });
       throw errors.unavailable({ cause: error, retryAfterSeconds: 1 });
     }
-    const { sub: id, exp, username, roles, permissions } = claims;
-    const user: User = { id, username, roles, permissions };
+    const { sub: id, sid: sessionId, exp, username, roles, permissions } = claims;
+    const user: User = { id, username, roles, permissions, sessionId };
     return { user, expiresAt: exp * 1000 };
   }
 

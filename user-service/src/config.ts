@@ -7,8 +7,8 @@ const schema = z.object({
   bcryptCost: integer(10, 16).default(12),
   /** Hashes computed at once; they run on the thread pool, off the event loop. */
   hashConcurrency: integer(1, 64).default(4),
-  /** Hashes that may wait for their turn; more are told to come back. */
-  hashQueueLimit: integer(1, 10_000).default(200),
+  /** Hashes that may wait for their turn; more are told to come back. On two cores 24 of them are three seconds, well within a log-in's eight. */
+  hashQueueLimit: integer(1, 10_000).default(24),
 });
 
 export type Config = z.output<typeof schema>;

@@ -77,6 +77,7 @@ test.each([
   ['NUL in a password', { username: 'ok-name', password: 'abcdefgh\0' }, 400],
   ['a password that everybody knows', { username: 'ok-name', password: 'Password123' }, 422],
   ['a name of two letters', { username: 'ab', password: 'correct horse 9' }, 400],
+  ['four letters that stand for four phrases', { username: 'ﷺﷺﷺﷺ', password: 'correct horse 9' }, 400],
   ['a name with a space', { username: 'a b c', password: 'correct horse 9' }, 400],
   ['a role of one’s own', { username: 'ok-name', password: 'correct horse 9', role: 'admin' }, 400],
 ])('%s is refused', async (_name, body, status) => {
@@ -94,6 +95,17 @@ test('a wrong password, an unknown name and a disabled user get the same error',
   await fixture.db.query('UPDATE users SET disabled = 1 WHERE id = ?', [body.data.id]);
   await expect(verify('gone', 'correct horse 9')).rejects.toMatchObject({ code: 401101 });
   await expect(asAuth().call('GetUser', { userId: '999' })).rejects.toMatchObject({ code: 404101 });
+});
+
+test('names that only look alike are different people', async () => {
+  const [jose, josé] = [await register('jose'), await register('josé', 'another horse 9')];
+  const verify = (username: string, password: string) =>
+    asAuth().call('VerifyCredentials', { username, password });
+
+  expect([jose.status, josé.status]).toEqual([201, 201]);
+  expect(await verify('JOSÉ', 'another horse 9')).toMatchObject({ id: josé.body.data.id });
+  for (const other of ['josè', 'jose ', 'jo\u200bse'])
+    await expect(verify(other, 'correct horse 9')).rejects.toMatchObject({ code: 401101 });
 });
 
 test('a long password counts to its last character', async () => {

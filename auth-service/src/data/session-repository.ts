@@ -32,11 +32,15 @@ export const sessionRepository = {
     });
   },
 
-  /** Locked until the transaction ends: of two uses at once, the second sees the first. */
-  async lockToken(tx: EntityManager, hash: string): Promise<RefreshToken | undefined> {
+  /** `lock`: until the transaction ends, so that of two uses at once the second sees the first. */
+  async findToken(
+    tx: EntityManager,
+    hash: string,
+    { lock = false }: { lock?: boolean } = {},
+  ): Promise<RefreshToken | undefined> {
     const [row] = await tx.query<Row[]>(
       `SELECT t.session_id, s.user_id, t.expires_at, t.used_at, s.expires_at AS session_expires_at, s.revoked_at
-       FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = ? FOR UPDATE`,
+       FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = ? ${lock ? 'FOR UPDATE' : ''}`,
       [hash],
     );
     return (

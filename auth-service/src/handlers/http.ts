@@ -1,4 +1,5 @@
 import { route, type Route } from '@onrush/chassis/http-routes';
+import type { User } from '@onrush/chassis/request-context';
 import { z } from 'zod';
 import { logIn, type LoggedIn, type LogIn } from '../use-cases/log-in';
 import { logOut } from '../use-cases/log-out';
@@ -20,6 +21,16 @@ const loggedIn = z.object({
 });
 
 const jwks = z.object({ keys: z.array(z.record(z.string(), z.unknown())) });
+
+/** The one that is named, else the one of the access token. */
+function sessionToEnd({ sessionId }: User, refreshToken: string | undefined, all: boolean) {
+  if (all) return 'all';
+  if (refreshToken) return { refreshToken };
+  if (sessionId) return { sessionId };
+  throw errors.invalidArgument({
+    fields: [{ field: 'refresh_token', message: 'needed: the access token names no session' }],
+  });
+}
 
 export function httpRoutes(deps: LogIn & { accessTokenSeconds: number }): Route[] {
   const toView = ({ account, accessToken, refreshToken }: LoggedIn): z.input<typeof loggedIn> => ({
@@ -58,16 +69,7 @@ export function httpRoutes(deps: LogIn & { accessTokenSeconds: number }): Route[
         reply: z.null(),
       },
       async ({ user, query, body }) => {
-        if (query.all !== 'true' && !body.refresh_token) {
-          throw errors.invalidArgument({
-            fields: [{ field: 'refresh_token', message: 'needed, unless ?all=true' }],
-          });
-        }
-        await logOut(
-          deps,
-          user.id,
-          query.all === 'true' || !body.refresh_token ? 'all' : { refreshToken: body.refresh_token },
-        );
+        await logOut(deps, user.id, sessionToEnd(user, body.refresh_token, query.all === 'true'));
         return null;
       },
     ),

@@ -10,9 +10,14 @@ import { accessTokenFor, type LogIn, type LoggedIn } from './log-in';
  * ends the whole session, because somebody else has used it.
  */
 export async function refresh(deps: LogIn, presented: string): Promise<LoggedIn> {
+  // Before anything changes: while user-service is away, a client keeps a token that is good afterwards.
+  const owner = await sessionRepository.findToken(deps.db.manager, hashOf(presented));
+  if (!owner) throw errors.refreshTokenInvalid();
+  const account = await deps.users.find(owner.userId);
+  if (!account || account.disabled) throw errors.refreshTokenInvalid({ meta: { userId: owner.userId } });
   const successor = deps.tokens.successorOf(presented);
   const token = await inTransaction(deps.db, async (tx) => {
-    const found = await sessionRepository.lockToken(tx, hashOf(presented));
+    const found = await sessionRepository.findToken(tx, hashOf(presented), { lock: true });
     const now = new Date();
     const verdict = judge(found, now);
     switch (verdict) {
@@ -37,8 +42,6 @@ export async function refresh(deps: LogIn, presented: string): Promise<LoggedIn>
     }
   });
   if (!token) throw errors.refreshTokenInvalid();
-  const account = await deps.users.find(token.userId);
-  if (!account || account.disabled) throw errors.refreshTokenInvalid({ meta: { userId: token.userId } });
   return {
     account,
     refreshToken: successor,

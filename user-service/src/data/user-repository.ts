@@ -31,7 +31,11 @@ export function createUserRepository(db: DataSource): UserRepository {
       await tx.createQueryBuilder().insert().into(UserTable).values(user).updateEntity(false).execute();
       await insertRows(tx, 'user_roles', { columns: ['user_id', 'role'], rows: [[user.id, role]] });
     },
-    findByName: async (canonicalUsername) => withRoles(await table.findOneBy({ canonicalUsername })),
+    async findByName(canonicalUsername) {
+      const user = await table.findOneBy({ canonicalUsername });
+      // A collation may take other names for the same; failed log-ins are counted by the exact one.
+      return withRoles(user?.canonicalUsername === canonicalUsername ? user : null);
+    },
     find: async (id) => withRoles(await table.findOneBy({ id })),
     async hasRole(role) {
       const rows = await db.query<unknown[]>('SELECT 1 FROM user_roles WHERE role = ? LIMIT 1', [role]);

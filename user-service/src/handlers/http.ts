@@ -1,15 +1,23 @@
 import { route, type Route } from '@onrush/chassis/http-routes';
 import { z } from 'zod';
-import type { Account } from '../domain/user';
+import { canonicalUsername, type Account } from '../domain/user';
 import { changeProfile, findAccount } from '../use-cases/profile';
 import { register, type Register } from '../use-cases/register';
+
+const nameForm = /^[\p{L}\p{N}][\p{L}\p{N}_.-]*$/u;
 
 const credentials = z.strictObject({
   username: z
     .string()
     .min(3)
     .max(32)
-    .regex(/^[\p{L}\p{N}][\p{L}\p{N}_.-]*$/u, 'letters, digits, "_", "." and "-"'),
+    .regex(nameForm, 'letters, digits, "_", "." and "-"')
+    // One character may stand for a whole phrase, until it is written in its canonical form.
+    .refine((name) => canonicalUsername(name).length <= 32, 'at most 32 characters in canonical form (NFKC)')
+    .refine(
+      (name) => nameForm.test(canonicalUsername(name)),
+      'letters, digits, "_", "." and "-" in canonical form',
+    ),
   password: z
     .string()
     .min(8)
