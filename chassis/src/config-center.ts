@@ -11,7 +11,7 @@ export interface DynamicConfig<T> extends Component {
 
 /**
  * Watches `onrush/config/<service>` in Consul KV: one JSON document. It is validated whole before it replaces anything;
- * a bad one keeps the old value, is logged with its problems, and counts in `onRejected`.
+ * a bad one keeps the old value, is logged with its problems, and counts in `onRejected`; without one `initial` holds.
  */
 export function createDynamicConfig<S extends z.ZodType>(options: {
   consulHttpAddr: string;
@@ -34,7 +34,10 @@ export function createDynamicConfig<S extends z.ZodType>(options: {
   }
 
   function accept(entry: { Value?: string | null } | undefined): void {
-    if (!entry?.Value) return;
+    if (!entry?.Value) {
+      if (current !== options.initial) become(options.initial);
+      return;
+    }
     let value: unknown;
     try {
       value = JSON.parse(entry.Value);
@@ -44,7 +47,11 @@ export function createDynamicConfig<S extends z.ZodType>(options: {
     const parsed = schema.safeParse(value);
     if (!parsed.success)
       return reject(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
-    current = parsed.data;
+    become(parsed.data);
+  }
+
+  function become(value: z.output<S>): void {
+    current = value;
     logger.info('dynamic configuration changed', { key });
     for (const listener of listeners) listener(current);
   }

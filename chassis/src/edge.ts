@@ -56,6 +56,7 @@ export function createEdge(options: EdgeOptions): Edge {
   const idOf = () => `${service}-${config.advertiseAddress}:${grpc.port()}`;
   const registration: Component = {
     name: 'registration',
+    announces: true,
     start: () =>
       discovery.register({
         id: idOf(),

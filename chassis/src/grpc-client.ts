@@ -19,7 +19,7 @@ import { fromGrpcError } from './grpc-errors';
 import { internalTokenHeader, type InternalTokens } from './internal-tokens';
 import type { Component } from './lifecycle';
 import type { Metrics } from './metrics';
-import { currentContext, remainingMs } from './request-context';
+import { currentContext, remainingMs, traceparentOf } from './request-context';
 
 type Input<M> = M extends MethodDefinition<infer I, infer _R, infer _Q, infer _O> ? I : never;
 type Output<M> = M extends MethodDefinition<infer _I, infer _R, infer _Q, infer O> ? O : never;
@@ -84,7 +84,7 @@ export function createGrpcClient<D extends grpc.ServiceDefinition>(
     const left = remainingMs(timeoutMs);
     if (left <= 0) throw errors.deadlineExceeded({ meta: { service, method } });
     const metadata = await outgoingMetadata(tokens, service);
-    const pick = balancer.pick();
+    const pick = balancer.pick((instance) => !instance.canary) ?? balancer.pick();
     if (!pick) throw errors.unavailable({ meta: { service }, retryAfterSeconds: 1 });
     const end = duration.startTimer({ service, method });
     try {
@@ -167,6 +167,8 @@ async function outgoingMetadata(tokens: InternalTokens, service: string): Promis
   propagation.inject(context.active(), metadata, {
     set: (carrier, key, value: string) => carrier.set(key, value),
   });
+  if (request && metadata.get('traceparent').length === 0)
+    metadata.set('traceparent', traceparentOf(request));
   return metadata;
 }
 

@@ -3,13 +3,15 @@ import type { Logger } from './logger';
 /** A part of a service that holds something: started in order, stopped in reverse. */
 export interface Component {
   name: string;
+  /** It tells others that we are here, so it is the first to stop. */
+  announces?: true;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface Lifecycle {
   start(): Promise<void>;
-  /** Not ready first, then every started component in reverse order; bounded by the drain limit. */
+  /** Not ready and not announced first, then every started component in reverse order; bounded by the drain limit. */
   stop(): Promise<void>;
   /** True between a complete start and the beginning of the stop. */
   isReady(): boolean;
@@ -18,7 +20,7 @@ export interface Lifecycle {
 export interface LifecycleOptions {
   logger: Logger;
   components: Component[];
-  /** Time for load balancers to see "not ready" before connections are refused. */
+  /** Time for others to see that we leave, before connections are refused. */
   drainDelayMs?: number;
   /** All of stop() ends within this time, whatever hangs. */
   drainLimitMs?: number;
@@ -48,8 +50,13 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   async function drain(): Promise<void> {
     const wasReady = ready;
     ready = false;
-    if (wasReady && drainDelayMs > 0) await wait(drainDelayMs);
     const until = Date.now() + drainLimitMs;
+    // First nobody new is sent here, then all have time to hear of it, then the doors close.
+    for (const component of started.filter(({ announces }) => announces)) {
+      started.splice(started.indexOf(component), 1);
+      await stopOne(component, drainLimitMs);
+    }
+    if (wasReady && drainDelayMs > 0) await wait(Math.min(drainDelayMs, drainLimitMs / 2));
     for (let component = started.pop(); component; component = started.pop()) {
       await stopOne(component, Math.max(until - Date.now(), 100));
     }

@@ -2,6 +2,7 @@ import { context, propagation } from '@opentelemetry/api';
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type { Component } from './lifecycle';
+import { currentContext, traceparentOf } from './request-context';
 
 /** A kind of event. Its type is also its topic. */
 export interface EventDefinition<T> {
@@ -66,6 +67,8 @@ function uuidv7(): string {
 export function newEvent<T>(definition: EventDefinition<T>, key: string, payload: T): NewEvent {
   const carrier: { traceparent?: string } = {};
   propagation.inject(context.active(), carrier);
+  const request = currentContext();
+  if (request) carrier.traceparent ??= traceparentOf(request);
   return {
     id: uuidv7(),
     type: definition.type,

@@ -42,6 +42,10 @@ export function traceIdOf(traceparent: string | undefined): string {
   return sent ?? randomUUID().replaceAll('-', '');
 }
 
+/** The W3C header for what a request calls; a call of ours has no span of its own where nothing is traced. */
+export const traceparentOf = ({ traceId }: RequestContext): string =>
+  `00-${traceId}-${traceId.slice(0, 16)}-00`;
+
 /** For work that has to be done whether or not somebody still waits for the answer. */
 export function withoutDeadline<T>(work: () => T): T {
   const request = storage.getStore();

@@ -133,6 +133,20 @@ describe('lifecycle', () => {
     ...changes,
   });
 
+  test('what announces us stops first, wherever it stands', async () => {
+    const log: string[] = [];
+    const lifecycle = createLifecycle({
+      logger: silentLogger,
+      components: [component('a', log), component('b', log, { announces: true }), component('c', log)],
+      drainDelayMs: 1,
+    });
+    await lifecycle.start();
+
+    await lifecycle.stop();
+
+    expect(log.slice(3)).toEqual(['stop b', 'stop c', 'stop a']);
+  });
+
   test('components start in order and stop in reverse; ready lies between', async () => {
     const log: string[] = [];
     const lifecycle = createLifecycle({

@@ -44,19 +44,10 @@ export function createApp(config: Config, runtime: Runtime): App {
   const streams = createBuyStreams({ client, discovery, timeoutMs: config.buyTimeoutMs, ...runtime });
 
   const agent = new Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 64 });
-  const publicApp = createPublicApp({
-    agent,
-    discovery,
-    tokens,
-    authenticator,
-    limiter,
-    trustedHops,
-    corsOrigins,
-    bodyLimitBytes,
-    canaryHeaderEnabled: live.canaryHeaderEnabled,
-    ...runtime,
-  });
-  const buy = createHotBuy({ authenticator, limiter, streams, corsOrigins, ...runtime });
+  const { canaryHeaderEnabled } = live;
+  const shared = { authenticator, limiter, corsOrigins, canaryHeaderEnabled, ...runtime };
+  const publicApp = createPublicApp({ ...shared, agent, discovery, tokens, trustedHops, bodyLimitBytes });
+  const buy = createHotBuy({ ...shared, streams });
   const server = createServer(serverLimits, (request, response) => {
     const activityId = activityToBuy(request);
     if (activityId === undefined) publicApp(request, response);

@@ -10,6 +10,7 @@ import type { BuyBatch } from '@onrush/proto/gen/onrush/seckill/v1/BuyBatch';
 import type { BuyBatchReply__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyBatchReply';
 import type { BuyReply__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyReply';
 import type { BuyRequest } from '@onrush/proto/gen/onrush/seckill/v1/BuyRequest';
+import { pickVersion } from './canary';
 import { errors } from './errors';
 
 type BuyStream = ClientDuplexStream<BuyBatch, BuyBatchReply__Output>;
@@ -31,8 +32,11 @@ interface Line {
 }
 
 export interface BuyStreams extends Component {
-  /** Calls `answer` exactly once. Purchases of the same turn of the loop leave as one message. */
-  submit(request: Omit<BuyRequest, 'callId'>, answer: Answer): void;
+  /**
+   * Calls `answer` exactly once: later, after it returned the version that is asked; at once, where there is none to ask. Purchases of the same turn
+   * of the loop leave as one message.
+   */
+  submit(request: Omit<BuyRequest, 'callId'>, canary: string | undefined, answer: Answer): string | undefined;
 }
 
 const reopenMs = 200;
@@ -52,6 +56,8 @@ export function createBuyStreams(options: {
 }): BuyStreams {
   const { client, discovery, timeoutMs, logger } = options;
   const lines = new Map<string, Line>();
+  /** Of instances that have left: what they still owe an answer. */
+  const leaving = new Set<Line>();
   const batches = options.metrics.counter(
     'gateway_buy_batches_total',
     'Messages sent on the purchase streams',
@@ -103,6 +109,8 @@ export function createBuyStreams(options: {
     for (const [id, line] of lines) {
       if (alive.has(id)) continue;
       lines.delete(id);
+      leaving.add(line);
+      send(line);
       line.stream?.end();
     }
     for (const instance of instances) {
@@ -125,18 +133,27 @@ export function createBuyStreams(options: {
     for (const line of lines.values()) {
       if (!line.stream && now >= line.reopenAt)
         open(line).catch((error: unknown) => logger.warn('purchase stream not opened', { error }));
-      for (const [callId, waiting] of line.waiting) {
-        // Oldest first: the first that may still wait ends the search.
-        if (waiting.until > now) break;
-        settle(line, callId, errors.deadlineExceeded({ retryAfterSeconds: 1 }));
-      }
+      giveUpLate(line, now);
+    }
+    for (const line of leaving) {
+      giveUpLate(line, now);
+      if (line.waiting.size === 0) leaving.delete(line);
     }
   }
 
-  function leastWaiting(): Line | undefined {
+  function giveUpLate(line: Line, now: number): void {
+    for (const [callId, waiting] of line.waiting) {
+      // Oldest first: the first that may still wait ends the search.
+      if (waiting.until > now) break;
+      settle(line, callId, errors.deadlineExceeded({ retryAfterSeconds: 1 }));
+    }
+  }
+
+  function leastWaiting(allowed: (instance: Instance) => boolean): Line | undefined {
     let best: Line | undefined;
     for (const line of lines.values())
-      if (line.stream && (!best || line.waiting.size < best.waiting.size)) best = line;
+      if (line.stream && allowed(line.instance) && (!best || line.waiting.size < best.waiting.size))
+        best = line;
     return best;
   }
 
@@ -160,24 +177,30 @@ export function createBuyStreams(options: {
     stop: () => {
       stopWatching();
       clearInterval(timer);
-      for (const line of lines.values()) {
+      for (const line of [...lines.values(), ...leaving]) {
         line.stream?.cancel();
         failAll(line);
       }
       lines.clear();
+      leaving.clear();
       return Promise.resolve();
     },
-    submit(request, answer) {
-      const line = leastWaiting();
-      if (!line) return answer(errors.upstreamFailed({ retryAfterSeconds: 1 }));
+    submit(request, canary, answer) {
+      const line = pickVersion(canary, leastWaiting);
+      if (!line) {
+        answer(errors.upstreamFailed({ retryAfterSeconds: 1 }));
+        return undefined;
+      }
+      const { version } = line.instance;
       const callId = nextCallId;
       // Numbers come round long after their first use is answered or given up.
       nextCallId = (nextCallId + 1) % 2 ** 32;
       line.waiting.set(callId, { answer, until: Date.now() + timeoutMs });
-      if (line.outgoing.push({ ...request, callId }) > 1) return;
+      if (line.outgoing.push({ ...request, callId }) > 1) return version;
       // A message costs as much as ten purchases in it: under load one leaves every millisecond, else at once.
       if (performance.now() - line.sentAt < betweenMessagesMs) setTimeout(send, betweenMessagesMs, line);
       else setImmediate(send, line);
+      return version;
     },
   };
 }

@@ -43,7 +43,7 @@ const schema = z.object({
 
 /** What may change while the gateway runs (live-settings.ts). */
 export const dynamicSchema = z.strictObject({
-  rate_limits: limits.optional(),
+  rate_limits: z.partialRecord(z.enum(limits.keyof().options), limit).optional(),
   canary_header_enabled: z.boolean().optional(),
 });
 

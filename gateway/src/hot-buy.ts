@@ -18,6 +18,7 @@ export interface HotBuy {
   limiter: RateLimiter;
   streams: BuyStreams;
   corsOrigins: string[];
+  canaryHeaderEnabled: () => boolean;
   logger: Logger;
   metrics: Metrics;
 }
@@ -72,7 +73,11 @@ export function createHotBuy(
       parseIdempotencyKey(request.headers['idempotency-key'] as string | undefined, false, errors) ?? '';
     const { quantity, token } = validate(purchase, await readJson(request), errors);
     const wanted = { activityId, userId: user.id, quantity, idempotencyKey, purchaseToken: token };
-    deps.streams.submit(wanted, (answer) => reply(exchange, answer));
+    const canary = deps.canaryHeaderEnabled() ? request.headers['x-canary'] : undefined;
+    const version = deps.streams.submit(wanted, canary as string | undefined, (answer) =>
+      reply(exchange, answer),
+    );
+    if (version !== undefined) exchange.headers.push('X-Served-Version', version);
   }
 
   function reply(exchange: Exchange, answer: BuyReply__Output | AppError): void {

@@ -11,7 +11,7 @@ export interface LiveSettings extends Component {
 }
 
 /**
- * The configuration the gateway was started with, and over it the JSON at `onrush/config/gateway` in Consul KV, such as
+ * The configuration the gateway was started with, and over it, key by key, the JSON at `onrush/config/gateway` in Consul KV, such as
  * `{ "canary_header_enabled": false }`. Without Consul nothing changes.
  */
 export function createLiveSettings(
@@ -29,11 +29,15 @@ export function createLiveSettings(
   });
   const isWatched = config.discovery === 'consul';
   const nothing = () => Promise.resolve();
+  let rateLimits = config.rateLimits;
+  dynamic.onChange(({ rate_limits }) => {
+    rateLimits = { ...config.rateLimits, ...rate_limits };
+  });
   return {
     name: dynamic.name,
     start: isWatched ? dynamic.start : nothing,
     stop: isWatched ? dynamic.stop : nothing,
-    rateLimits: () => dynamic.current().rate_limits ?? config.rateLimits,
+    rateLimits: () => rateLimits,
     canaryHeaderEnabled: () => dynamic.current().canary_header_enabled ?? config.canaryHeaderEnabled,
   };
 }

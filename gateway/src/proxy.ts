@@ -8,7 +8,8 @@ import type { AppError } from '@onrush/chassis/errors';
 import { errorBody } from '@onrush/chassis/http-server';
 import { internalTokenHeader, type InternalTokens } from '@onrush/chassis/internal-tokens';
 import type { Metrics } from '@onrush/chassis/metrics';
-import { currentContext } from '@onrush/chassis/request-context';
+import { currentContext, traceIdOf, traceparentOf } from '@onrush/chassis/request-context';
+import { pickVersion } from './canary';
 import { clientAddress } from './client-address';
 import { errors } from './errors';
 import { stripHeaders } from './request-headers';
@@ -41,10 +42,7 @@ export function createProxy(options: ProxyOptions): (route: GatewayRoute) => Req
   function pickFor(request: Request, route: GatewayRoute): Pick {
     const balancer = balancers.get(route.upstream);
     const wanted = options.canaryHeaderEnabled() ? request.get('x-canary') : undefined;
-    const pick =
-      (wanted && balancer?.pick((instance) => isCanary(instance, wanted))) ||
-      balancer?.pick((instance) => !instance.canary) ||
-      balancer?.pick();
+    const pick = pickVersion(wanted, (allowed) => balancer?.pick(allowed));
     if (!pick) throw errors.upstreamFailed({ retryAfterSeconds: 1, meta: { upstream: route.upstream } });
     return pick;
   }
@@ -63,7 +61,9 @@ export function createProxy(options: ProxyOptions): (route: GatewayRoute) => Req
       'x-forwarded-proto': 'http',
       'x-forwarded-host': request.get('host') ?? '',
     });
-    request.headers['traceparent'] ??= `00-${context?.traceId}-${context?.traceId.slice(0, 16)}-00`;
+    // A traceparent that is not valid was not taken over either.
+    if (context && traceIdOf(request.get('traceparent')) !== context.traceId)
+      request.headers['traceparent'] = traceparentOf(context);
     response.set('X-Served-Version', pick.instance.version);
     return pick;
   }
@@ -106,10 +106,6 @@ export function createProxy(options: ProxyOptions): (route: GatewayRoute) => Req
     };
   };
 }
-
-/** `true` takes any canary; anything else names a version. */
-const isCanary = (instance: Instance, wanted: string): boolean =>
-  instance.canary && (wanted === 'true' || wanted === instance.version);
 
 const targetOf = (instance: Instance | undefined): string =>
   `http://${instance?.address}:${instance?.httpPort}`;

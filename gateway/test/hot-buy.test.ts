@@ -38,6 +38,7 @@ test('a purchase is answered 202 in the envelope, with the user, the key and the
     data: { order_no: '1', reservation_id: '2', status: 'QUEUED' },
   });
   expect(answer.body.trace_id).toMatch(/^[0-9a-f]{32}$/);
+  expect(answer.headers.get('x-served-version')).toBe('0.1.0');
   expect(fixture.seckill.batches.flat()).toMatchObject([
     { activityId: '77', userId: '1000', quantity: 2, idempotencyKey: 'k-1' },
   ]);

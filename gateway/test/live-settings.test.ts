@@ -19,9 +19,13 @@ test('limits and the canary header change while the gateway runs; a bad document
   const { redis, cleanup } = await createTestRedis(namespace);
   const runtime = { logger: silentLogger, metrics: createMetrics({ service: 'test' }) };
   const files = { internalJwks: 'a', internalPrivateKey: 'b' };
-  const config = z
-    .object(configShape)
-    .parse({ ...files, namespace, redisUrl, consulHttpAddr: consulAddress });
+  const config = z.object(configShape).parse({
+    ...files,
+    namespace,
+    redisUrl,
+    consulHttpAddr: consulAddress,
+    rateLimits: { write: { rate: 7, burst: 9 } },
+  });
   const live = createLiveSettings(config, runtime);
   await live.start();
   const limiter = createRateLimiter({
@@ -44,10 +48,15 @@ test('limits and the canary header change while the gateway runs; a bad document
   await eventually(() => !live.canaryHeaderEnabled());
   expect(await allowed('after')).toBe(4);
   expect(limiter.limitOf('buy')).toEqual({ rate: 20, burst: 40 });
+  expect(limiter.limitOf('write')).toEqual({ rate: 7, burst: 9 });
 
   await set({ rate_limits: { login: { rate: -1, burst: 4 } } });
   await eventually(async () => /config_refused_total{.*} 1/.test(await runtime.metrics.registry.metrics()));
   expect(limiter.limitOf('login')).toEqual({ rate: 0.001, burst: 4 });
+
+  await consul.kv.del(`onrush/config/${namespace}-gateway`);
+  await eventually(() => live.canaryHeaderEnabled());
+  expect(limiter.limitOf('login')).toEqual({ rate: 10 / 60, burst: 20 });
 
   await live.stop();
   await consul.kv.del(`onrush/config/${namespace}-gateway`);

@@ -147,8 +147,11 @@ test('a bad trace context starts a new trace, a good one is continued', async ()
   await fixture.call('GET /api/v1/products', { headers: { traceparent: good } });
   const bad = await fixture.call('GET /api/v1/nothing', { headers: { traceparent: '00-0-0-ff' } });
 
+  await fixture.call('GET /api/v1/products', { headers: { traceparent: '00-0-0-ff' } });
+
   expect(fixture.upstream.seen[0]?.headers['traceparent']).toBe(good);
   expect(bad.body.trace_id).toMatch(/^[0-9a-f]{32}$/);
+  expect(fixture.upstream.seen[1]?.headers['traceparent']).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
 });
 
 test('an upstream that is away is 503 with Retry-After, one that is slow 504, one that breaks off is no answer', async () => {

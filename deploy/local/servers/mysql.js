@@ -86,6 +86,8 @@ async function start(port) {
       '--innodb-buffer-pool-size=256M',
       '--max-connections=500',
       '--skip-name-resolve',
+      // MySQL's second protocol listens on a port of its own, which nobody asked for.
+      ...(kind === 'mysql' ? ['--loose-mysqlx=0'] : []),
       ...asRoot(user),
     ];
     const { log } = await startProcess({

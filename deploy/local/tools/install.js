@@ -6,11 +6,17 @@ const { findProgram } = require('./find');
 const { run } = require('./run');
 
 const policyFile = '/usr/sbin/policy-rc.d';
+const policy = '#!/bin/sh\n# Onrush installs servers that must not start by themselves.\nexit 101\n';
 
 /** Debian packages. The servers that they bring must not start by themselves: we run our own, on our own ports. */
 async function installDebianPackages(packages) {
-  const hadPolicy = fs.existsSync(policyFile);
-  if (!hadPolicy) fs.writeFileSync(policyFile, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  const isSomebodyElses = fs.existsSync(policyFile) && fs.readFileSync(policyFile, 'utf8') !== policy;
+  if (!isSomebodyElses) fs.writeFileSync(policyFile, policy, { mode: 0o755 });
+  const removePolicy = () => {
+    if (!isSomebodyElses) fs.rmSync(policyFile, { force: true });
+  };
+  // Ctrl-C ends us here, too.
+  process.once('exit', removePolicy);
   try {
     const env = { DEBIAN_FRONTEND: 'noninteractive' };
     await run('apt-get', ['update', '-qq'], { name: 'apt-update', env });
@@ -19,7 +25,8 @@ async function installDebianPackages(packages) {
       env,
     });
   } finally {
-    if (!hadPolicy) fs.rmSync(policyFile, { force: true });
+    removePolicy();
+    process.off('exit', removePolicy);
   }
 }
 
