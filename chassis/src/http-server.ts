@@ -215,15 +215,17 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown, errors:
   throw errors.invalidArgument({ fields });
 }
 
-/** A structured-field string (RFC 8941, quoted) or the bare value. */
+/** A string of structured fields (RFC 8941 §3.3.3: quoted, with backslash escapes), or a bare value without spaces. */
 export function parseIdempotencyKey(
   sent: string | undefined,
   required: boolean,
   errors: CommonErrors,
 ): string | undefined {
   if (sent === undefined && !required) return undefined;
-  const key = sent?.replace(/^"(.*)"$/, '$1') ?? '';
-  if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  const quoted = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/.exec(sent ?? '')?.[1];
+  const key = quoted?.replace(/\\(.)/g, '$1') ?? sent ?? '';
+  const isWhole = quoted !== undefined || /^[\x21\x23-\x7e]+$/.test(key);
+  if (isWhole && key.length >= 1 && key.length <= 255) return key;
   throw errors.invalidArgument({
     fields: [{ field: 'Idempotency-Key', message: 'expected 1 to 255 visible ASCII characters' }],
   });

@@ -193,8 +193,9 @@ test('a permission covers itself, its group, or all', () => {
 test('an Idempotency-Key is bare or a quoted string, visible and not too long', () => {
   expect(parseIdempotencyKey('"k-1"', true, errors)).toBe('k-1');
   expect(parseIdempotencyKey('k-1', true, errors)).toBe('k-1');
+  expect(parseIdempotencyKey('"order \\"42\\""', true, errors)).toBe('order "42"');
   expect(parseIdempotencyKey(undefined, false, errors)).toBeUndefined();
-  for (const bad of ['', 'a b', 'ключ', 'x'.repeat(256)])
+  for (const bad of ['', '""', 'a b', '"a"b"', 'ключ', 'x'.repeat(256)])
     expect(() => parseIdempotencyKey(bad, false, errors)).toThrow(errors.invalidArgument().message);
   expect(() => parseIdempotencyKey(undefined, true, errors)).toThrow(errors.invalidArgument().message);
 });

@@ -4,7 +4,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { createProxyMiddleware } from 'http-proxy-middleware';
 import { createBalancer, type Pick } from '@onrush/chassis/balancer';
 import type { Discovery, Instance } from '@onrush/chassis/discovery';
-import type { AppError } from '@onrush/chassis/errors';
+import { isAppError, type AppError } from '@onrush/chassis/errors';
 import { errorBody } from '@onrush/chassis/http-server';
 import { internalTokenHeader, type InternalTokens } from '@onrush/chassis/internal-tokens';
 import type { Metrics } from '@onrush/chassis/metrics';
@@ -23,6 +23,7 @@ export interface ProxyOptions {
   metrics: Metrics;
   upstreams: string[];
   trustedHops: number;
+  bodyLimitBytes: number;
   canaryHeaderEnabled: () => boolean;
 }
 
@@ -75,6 +76,7 @@ export function createProxy(options: ProxyOptions): (route: GatewayRoute) => Req
       agent,
       proxyTimeout: timeoutMs,
       on: {
+        proxyReq: (onward, request) => limitBody(request, onward, options.bodyLimitBytes),
         proxyRes: (answer, request) => {
           const pick = picks.get(request);
           pick?.done((answer.statusCode ?? 500) >= 500 ? 'failed' : 'ok');
@@ -83,7 +85,8 @@ export function createProxy(options: ProxyOptions): (route: GatewayRoute) => Req
         },
         error: (error, request, response) => {
           const failure = failureOf(error);
-          picks.get(request)?.done(failure.httpStatus === 504 ? 'failed' : 'unreachable');
+          if (failure.httpStatus >= 500)
+            picks.get(request)?.done(failure.httpStatus === 504 ? 'failed' : 'unreachable');
           sendFailure(response, failure);
         },
       },
@@ -107,10 +110,21 @@ export function createProxy(options: ProxyOptions): (route: GatewayRoute) => Req
   };
 }
 
+/** What announces its length was refused at the gate; what comes in chunks is counted on its way. */
+function limitBody(request: Request, onward: http.ClientRequest, limitBytes: number): void {
+  if (request.get('transfer-encoding') === undefined) return;
+  let size = 0;
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > limitBytes) onward.destroy(errors.bodyTooLarge());
+  });
+}
+
 const targetOf = (instance: Instance | undefined): string =>
   `http://${instance?.address}:${instance?.httpPort}`;
 
-function failureOf(error: NodeJS.ErrnoException): AppError {
+function failureOf(error: NodeJS.ErrnoException | AppError): AppError {
+  if (isAppError(error)) return error;
   const timedOut =
     error.code === 'ETIMEDOUT' || error.code === 'ECONNRESET' || /timeout/i.test(error.message);
   if (timedOut) return errors.deadlineExceeded({ cause: error });
@@ -122,6 +136,8 @@ function sendFailure(response: Response | Socket, failure: AppError): void {
     return void response.end('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\n\r\n');
   // Half an answer must not look like a whole one.
   if (response.headersSent || response.destroyed) return void response.destroy();
+  // The rest of an oversized body is never read.
+  if (failure.httpStatus === 413) response.set('Connection', 'close');
   if (failure.retryAfterSeconds !== undefined) response.set('Retry-After', String(failure.retryAfterSeconds));
   response.status(failure.httpStatus).json(errorBody(failure));
 }

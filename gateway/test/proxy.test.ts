@@ -142,6 +142,16 @@ test('headers of more than 16 KiB are refused, and so are bodies above the limit
   expect(fixture.upstream.seen).toEqual([]);
 });
 
+test('a body in chunks is cut off at the limit', async () => {
+  const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
+  const head = 'POST /api/v1/user/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';
+
+  const answer = await raw(`${head}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(8)}0\r\n\r\n`);
+
+  expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+  expect(answer).toMatch(/413000/);
+});
+
 test('a bad trace context starts a new trace, a good one is continued', async () => {
   const good = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
   await fixture.call('GET /api/v1/products', { headers: { traceparent: good } });

@@ -130,6 +130,7 @@ const playPayments = serve(paymentService, {
         currency: 'CNY',
         status: 'PENDING',
         payUrl: 'http://pay',
+        qrCode: 'mockpay://P9',
         expiresAt: '2027-01-01T00:00:00.000Z',
       }),
   },

@@ -126,6 +126,28 @@ test('30 refused writes at once leave the service answering', async () => {
   expect([...new Set(statuses)]).toEqual([409]);
 });
 
+test('a change may name its version in If-Match; stock may be set from the version that was read', async () => {
+  const product = await fixture.createProduct({ stock: 5 });
+  const change = (ifMatch: string) =>
+    fixture.http.call<ProductView>(`PUT /api/v1/admin/products/${product.id}`, {
+      user: admin,
+      body: { price: 7 },
+      headers: { 'if-match': ifMatch },
+    });
+  const set = (version: number) =>
+    fixture.http.call<{ stock: number; version: number }>(`POST /api/v1/admin/products/${product.id}/stock`, {
+      user: admin,
+      body: { set: 12, version, reason: 'counted' },
+    });
+
+  expect((await change('"1"')).body.data).toMatchObject({ price: 7, version: 2 });
+  expect((await change('"1"')).status).toBe(409);
+  expect((await change('W/"x"')).status).toBe(400);
+  expect((await set(1)).status).toBe(409);
+  expect((await set(2)).body.data).toMatchObject({ stock: 12, version: 3 });
+  expect(await ledgerSum(product.id)).toBe(12);
+});
+
 test('stock is adjusted with a reason, and never below zero', async () => {
   const product = await fixture.createProduct({ stock: 5 });
   const adjust = (delta: number) =>

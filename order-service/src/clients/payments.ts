@@ -10,6 +10,7 @@ export interface Payment {
   currency: string;
   status: string;
   payUrl: string;
+  qrCode: string;
   expiresAt: string;
 }
 

@@ -33,6 +33,7 @@ export const paymentView = z.object({
   currency: z.string(),
   status: z.string(),
   pay_url: z.string(),
+  qr_code: z.string(),
   expires_at: z.string(),
 });
 
@@ -69,5 +70,6 @@ export const toPaymentView = (payment: Payment): z.input<typeof paymentView> => 
   currency: payment.currency,
   status: payment.status,
   pay_url: payment.payUrl,
+  qr_code: payment.qrCode,
   expires_at: payment.expiresAt,
 });

@@ -3,7 +3,7 @@ import { paymentService } from '@onrush/proto';
 import type { Payment } from '../domain/payment';
 import { findPayment } from '../use-cases/find-payments';
 import { startPayment, type StartPayment } from '../use-cases/start-payment';
-import { payUrlOf } from './views';
+import { payUrlOf, qrCodeOf } from './views';
 
 export const grpcHandlers = (deps: StartPayment & { publicUrl: string }): ServedService =>
   serve(paymentService, {
@@ -27,5 +27,6 @@ const toMessage = (payment: Payment, publicUrl: string) => ({
   currency: payment.currency,
   status: payment.status,
   payUrl: payUrlOf(payment, publicUrl),
+  qrCode: qrCodeOf(payment),
   expiresAt: payment.expiresAt.toISOString(),
 });

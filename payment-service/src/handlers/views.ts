@@ -31,6 +31,8 @@ export const paymentStatusView = z.object({
 export const payUrlOf = (payment: Payment, publicUrl: string): string =>
   `${publicUrl}/api/v1/payment/mock/${payment.paymentNo}`;
 
+export const qrCodeOf = (payment: Payment): string => `mockpay://${payment.paymentNo}`;
+
 export const toPaymentView = (payment: Payment, publicUrl: string): z.input<typeof paymentView> => ({
   id: payment.id,
   payment_no: payment.paymentNo,
@@ -40,6 +42,6 @@ export const toPaymentView = (payment: Payment, publicUrl: string): z.input<type
   currency: payment.currency,
   status: payment.status,
   pay_url: payUrlOf(payment, publicUrl),
-  qr_code: `mockpay://${payment.paymentNo}`,
+  qr_code: qrCodeOf(payment),
   expires_at: payment.expiresAt.toISOString(),
 });

@@ -82,11 +82,13 @@ export const stockRepository = {
       [delta, productId, delta],
     ),
 
-  async versionOf(tx: EntityManager, productId: string): Promise<number> {
-    const [row] = await tx.query<{ version: number }[]>('SELECT version FROM products WHERE id = ?', [
-      productId,
-    ]);
-    return row?.version ?? 0;
+  /** Stock and version, which nobody else changes until the transaction ends. */
+  async lock(tx: EntityManager, productId: string): Promise<{ stock: number; version: number } | undefined> {
+    const [row] = await tx.query<{ stock: number; version: number }[]>(
+      'SELECT stock, version FROM products WHERE id = ? FOR UPDATE',
+      [productId],
+    );
+    return row;
   },
 
   async record(tx: EntityManager, entry: StockLedgerEntry): Promise<void> {

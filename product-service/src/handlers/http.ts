@@ -1,6 +1,7 @@
 import { route, type Route } from '@onrush/chassis/http-routes';
 import { idText, listOf, pageQuery } from '@onrush/chassis/http-schemas';
 import { z } from 'zod';
+import { errors } from '../errors';
 import { adjustStock } from '../use-cases/adjust-stock';
 import { createNewProduct, type CreateProduct } from '../use-cases/create-product';
 import { findLiveStock, findProduct, listProducts } from '../use-cases/find-products';
@@ -33,7 +34,19 @@ const newProduct = z.strictObject({
 });
 
 /** Only what is sent changes; stock has its own route, with a reason. */
-const productChange = z.strictObject({ ...z.object(fields).partial().shape, version: z.int().positive() });
+const productChange = z.strictObject({
+  ...z.object(fields).partial().shape,
+  version: z.int().positive().optional(),
+});
+
+/** The version that a change was made from: in the body, or in If-Match as a strong or bare tag (RFC 9110 §13.1.1). */
+function versionRead(inBody: number | undefined, ifMatch: string | undefined): number {
+  const version = inBody ?? Number(/^"?([1-9]\d{0,8})"?$/.exec(ifMatch ?? '')?.[1]);
+  if (Number.isInteger(version)) return version;
+  throw errors.invalidArgument({
+    fields: [{ field: 'version', message: 'needed, here or in If-Match' }],
+  });
+}
 
 const productFilter = z.strictObject({
   ...pageQuery.shape,
@@ -41,10 +54,11 @@ const productFilter = z.strictObject({
   kind: z.enum(['goods', 'ticket']).optional(),
 });
 
-const stockChange = z.strictObject({
-  delta: z.int().min(-10_000_000).max(10_000_000),
-  reason: z.string().trim().min(1).max(64),
-});
+const reason = z.string().trim().min(1).max(64);
+const stockChange = z.union([
+  z.strictObject({ delta: z.int().min(-10_000_000).max(10_000_000), reason }),
+  z.strictObject({ set: z.int().min(0).max(10_000_000), version: z.int().positive(), reason }),
+]);
 
 export function httpRoutes(deps: CreateProduct & UpdateProduct): Route[] {
   return [
@@ -93,7 +107,8 @@ export function httpRoutes(deps: CreateProduct & UpdateProduct): Route[] {
         body: productChange,
         reply: productView,
       },
-      async ({ params, body: { version, category_id, session_at, ...body } }) => {
+      async ({ params, header, body: { version: inBody, category_id, session_at, ...body } }) => {
+        const version = versionRead(inBody, header('if-match'));
         const change = {
           ...body,
           ...(category_id !== undefined && { categoryId: category_id }),
@@ -105,7 +120,7 @@ export function httpRoutes(deps: CreateProduct & UpdateProduct): Route[] {
     route(
       'POST /api/v1/admin/products/:id/stock',
       {
-        summary: 'Add or take stock',
+        summary: 'Add or take stock, or set it',
         access: { permission: 'product.write' },
         params: byId,
         body: stockChange,

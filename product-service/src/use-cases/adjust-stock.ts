@@ -5,22 +5,28 @@ import { errors } from '../errors';
 import { changed } from './create-product';
 import type { UpdateProduct } from './update-product';
 
-/** Adds to or takes from the free stock, with the reason in the stock ledger. */
+/** By how much, or to how much: the latter only from the version that was read. */
+export type StockChange = { delta: number } | { set: number; version: number };
+
+/** Changes the free stock, with the reason in the stock ledger. */
 export async function adjustStock(
   { db, products, outbox, cache }: UpdateProduct,
-  { productId, delta, reason, by }: { productId: string; delta: number; reason: string; by: string },
+  { productId, reason, by, ...change }: { productId: string; reason: string; by: string } & StockChange,
 ): Promise<Product> {
-  const isDone = await inTransaction(db, async (tx) => {
-    if (!(await stockRepository.adjust(tx, productId, delta))) return false;
+  await inTransaction(db, async (tx) => {
+    const current = await stockRepository.lock(tx, productId);
+    if (!current) throw errors.productNotFound();
+    if ('set' in change && change.version !== current.version)
+      throw errors.versionChanged({ meta: { productId, version: change.version } });
+    const delta = 'set' in change ? change.set - current.stock : change.delta;
+    if (!(await stockRepository.adjust(tx, productId, delta)))
+      throw errors.stockShort({ meta: { productId, delta } });
     await stockRepository.record(tx, { productId, delta, reason, reference: by });
-    const version = await stockRepository.versionOf(tx, productId);
-    await outbox.add(tx, [changed({ id: productId, version, updatedAt: new Date() })]);
-    return true;
+    await outbox.add(tx, [changed({ id: productId, version: current.version + 1, updatedAt: new Date() })]);
   });
-  const product = await products.find(productId);
-  if (!product) throw errors.productNotFound();
-  if (!isDone) throw errors.stockShort({ meta: { productId, delta } });
   outbox.wake();
   await cache.forget(productId);
+  const product = await products.find(productId);
+  if (!product) throw errors.productNotFound();
   return product;
 }
