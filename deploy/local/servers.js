@@ -1,4 +1,5 @@
 'use strict';
+const fs = require('node:fs');
 const path = require('node:path');
 const { local, readJson, writeWhole } = require('./paths');
 const { noConsul, noConsulBuilt, planServers, whatIsMissing } = require('./plan');
@@ -67,7 +68,11 @@ async function serversUp(progress, { environment = process.env, beside = () => P
     plan.consul = 'static';
   };
   const ranBefore = names.filter((name) => pidOf(name) !== undefined);
-  const ports = await portsOf(portNames, (name) => pidOf(ownerOf[name] ?? name) !== undefined);
+  const inDocker = readJson(stateFile, {}).plan ?? {};
+  const ports = await portsOf(portNames, (name) => {
+    const owner = ownerOf[name] ?? name;
+    return pidOf(owner) !== undefined || inDocker[owner] === 'docker';
+  });
   const start = async (name) => {
     const source = plan[name];
     if (source === 'docker')
@@ -104,8 +109,10 @@ async function settled(promises) {
   if (failed) throw failed.reason;
 }
 
-/** True while a server that we started runs. */
-const areServersUp = () => ['mysql', 'redis', 'kafka'].some((name) => pidOf(name) !== undefined);
+/** True while a server that we started runs, as a process or, until serversDown, as a container. */
+const areServersUp = () =>
+  ['mysql', 'redis', 'kafka'].some((name) => pidOf(name) !== undefined) ||
+  Object.values(readJson(stateFile, {}).plan ?? {}).includes('docker');
 
 /** True when a server of ours ended without having been stopped. */
 const hasServerDied = () => names.some((name) => hasDied(name));
@@ -134,6 +141,7 @@ async function serversDown(progress, which = names) {
   );
   if (ports && Object.values(plan).includes('docker'))
     await progress.step('stopping containers', () => docker.stopAll(ports));
+  if (which === names) fs.rmSync(stateFile, { force: true });
 }
 
 module.exports = { hasServerDied, ownsServers, serversUp, serversDown, areServersUp, envFile };

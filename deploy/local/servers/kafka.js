@@ -52,6 +52,10 @@ function properties({ kafka, kafkaController }, dataFolder) {
 
 async function start(ports) {
   const libraries = findLibraries();
+  if (!libraries)
+    throw new Error(
+      `Kafka needs Java 17, and this system has ${javaVersion() || 'none'}; give one in KAFKA_BROKERS`,
+    );
   const java = findProgram('java');
   const folder = localFolder('kafka');
   const dataFolder = path.join(folder, 'data');

@@ -1,4 +1,5 @@
 'use strict';
+const { spawnSync } = require('node:child_process');
 const path = require('node:path');
 const { local, localFolder } = require('../paths');
 const { waitForPort } = require('../ports');
@@ -6,12 +7,25 @@ const { lastLines, pidOf, startProcess, stopProcess } = require('../process');
 const { findProgram } = require('../tools/find');
 const { giveTo, unprivilegedUser } = require('../unprivileged');
 
-const findServer = () => findProgram('redis-server');
+/** Streams as we read them and `EXPIRE … NX` are of Redis 7; an older one is as good as none. */
+const oldestMajor = 7;
+
+function findServer() {
+  const program = findProgram('redis-server');
+  return program && majorOf(program) >= oldestMajor ? program : undefined;
+}
+
+function majorOf(program) {
+  const text = spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout ?? '';
+  return Number(/v=(\d+)/.exec(text)?.[1] ?? 0);
+}
 
 /** `appendfsync always`: what Redis has answered is on the disk. Purchases rely on it. */
 async function start(port) {
   const folder = localFolder('redis');
   const program = findServer();
+  if (!program)
+    throw new Error(`the Redis of this system is older than ${oldestMajor}; give one in REDIS_URL`);
   const user = unprivilegedUser(local, program);
   if (pidOf('redis') === undefined) {
     giveTo(user, folder);
