@@ -1,3 +1,4 @@
+import { trace } from '@opentelemetry/api';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 
@@ -36,8 +37,13 @@ export const requestIdOf = (sent: string | string[] | undefined): string =>
 
 const traceparentForm = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** The trace id of a valid W3C `traceparent`, else a new one: a bad header restarts the trace, it is never an error. */
+/**
+ * The trace id of the span that is active where requests are traced, else of a valid W3C `traceparent`, else a new one: a bad header restarts
+ * the trace, it is never an error.
+ */
 export function traceIdOf(traceparent: string | undefined): string {
+  const span = trace.getActiveSpan();
+  if (span) return span.spanContext().traceId;
   const sent = traceparent === undefined ? undefined : traceparentForm.exec(traceparent)?.[1];
   return sent ?? randomUUID().replaceAll('-', '');
 }

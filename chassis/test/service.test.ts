@@ -109,22 +109,31 @@ test('spans of requests reach the exporter, the last ones at the end', async () 
     };
     const stop = require('./tracing.js').startTracing({ service: 'traced', ratio: 1, exporter });
     const http = require('http');
-    const server = http.createServer((request, response) => response.end('ok')).listen(0, '127.0.0.1', async () => {
+    const { traceIdOf } = require('./request-context.js');
+    const ids = [];
+    const server = http.createServer((request, response) => {
+      ids.push(traceIdOf(request.headers.traceparent));
+      response.end('ok');
+    }).listen(0, '127.0.0.1', async () => {
       const get = (path) => new Promise((resolve) =>
-        http.get({ port: server.address().port, path, agent: false }, (answer) => answer.resume().once('end', resolve)));
+        require('net').connect(server.address().port, '127.0.0.1')
+          .on('close', resolve).resume().end('GET ' + path + ' HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n'));
       await get('/api');
       await get('/livez');
       server.close();
       await stop();
       const service = spans[0].resource.attributes['service.name'];
       const served = spans.filter((span) => span.kind === 1).map((span) => span.attributes['url.path'] ?? span.attributes['http.target']);
-      console.log(JSON.stringify({ service, served }));
+      const isOne = spans.find((span) => span.kind === 1).spanContext().traceId === ids[0];
+      console.log(JSON.stringify({ service, served, isOne }));
     });`);
 
   expect(await ended).toBe(0);
   expect(JSON.parse(output().trim().split('\n').at(-1) ?? '')).toEqual({
     service: 'traced',
     served: ['/api'],
+    // What logs and answers name is what is found in Jaeger.
+    isOne: true,
   });
 });
 
