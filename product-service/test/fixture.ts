@@ -17,6 +17,8 @@ export interface ProductView {
 
 export interface Fixture extends ServiceFixture<Config> {
   createProduct(changes?: Record<string, unknown>): Promise<ProductView>;
+  /** What has come into and gone out of the free stock. */
+  ledgerSum(productId: string): Promise<number>;
 }
 
 export async function startFixture(label: string): Promise<Fixture> {
@@ -38,6 +40,13 @@ export async function startFixture(label: string): Promise<Fixture> {
       });
       if (answer.status !== 201) throw new Error(`the product was refused: ${JSON.stringify(answer.body)}`);
       return answer.body.data;
+    },
+    async ledgerSum(productId) {
+      const [row] = await fixture.db.query<{ total: string }[]>(
+        'SELECT SUM(delta) AS total FROM stock_ledger WHERE product_id = ?',
+        [productId],
+      );
+      return Number(row?.total);
     },
   };
 }

@@ -1,8 +1,12 @@
 import { badRequestsOf, problemsWith } from '@onrush/chassis/testing/bad-requests';
+import { createKeys } from '@onrush/chassis/redis';
 import { releaseTogether } from '@onrush/chassis/testing/gate';
+import { silentLogger } from '@onrush/chassis/testing/logger';
 import { admin, buyer } from '@onrush/chassis/testing/service';
 import { eventually } from '@onrush/chassis/testing/wait';
 import { productChanged, productService } from '@onrush/proto';
+import { createProductCache } from '../src/data/product-cache';
+import { ProductTable } from '../src/data/product-table';
 import { errors } from '../src/errors';
 import { httpRoutes } from '../src/handlers/http';
 import { productBody, startFixture, type Fixture, type ProductView } from './fixture';
@@ -14,16 +18,6 @@ beforeAll(async () => {
 afterAll(() => fixture.stop());
 
 const asOrders = () => fixture.clientAs('order-service', productService);
-const ledgerSum = async (productId: string) =>
-  Number(
-    (
-      await fixture.db.query<{ total: string }[]>(
-        'SELECT SUM(delta) AS total FROM stock_ledger WHERE product_id = ?',
-        [productId],
-      )
-    )[0]?.total,
-  );
-
 test('every route refuses bad requests in the envelope, and changes nothing', async () => {
   for (const bad of badRequestsOf(httpRoutes({} as never), fixture.http, buyer(1))) {
     const answer = await bad.send();
@@ -107,6 +101,26 @@ test('of two changes of the same version one wins, and the cached page follows i
   ).toBe(404301);
 });
 
+test('a reader who was slow does not bring an old page back', async () => {
+  const product = await fixture.createProduct({ price: 500 });
+  const cache = createProductCache({
+    redis: fixture.redis.redis,
+    keys: createKeys(fixture.namespace, 'product'),
+    seconds: 30,
+    logger: silentLogger,
+  });
+  const change = { user: admin, body: { price: 700, version: 1 } };
+
+  await cache.read(product.id, async () => {
+    const old = await fixture.db.getRepository(ProductTable).findOneByOrFail({ id: product.id });
+    await fixture.http.call(`PUT /api/v1/admin/products/${product.id}`, change);
+    return old;
+  });
+
+  const page = await fixture.http.call<ProductView>(`GET /api/v1/products/${product.id}`);
+  expect(page.body.data).toMatchObject({ price: 700, version: 2 });
+});
+
 test('30 refused writes at once leave the service answering', async () => {
   const product = await fixture.createProduct();
   const stale = (index: number) =>
@@ -145,7 +159,7 @@ test('a change may name its version in If-Match; stock may be set from the versi
   expect((await change('W/"x"')).status).toBe(400);
   expect((await set(1)).status).toBe(409);
   expect((await set(2)).body.data).toMatchObject({ stock: 12, version: 3 });
-  expect(await ledgerSum(product.id)).toBe(12);
+  expect(await fixture.ledgerSum(product.id)).toBe(12);
 });
 
 test('stock is adjusted with a reason, and never below zero', async () => {
@@ -162,7 +176,7 @@ test('stock is adjusted with a reason, and never below zero', async () => {
     stock: 8,
     reserved: 0,
   });
-  expect(await ledgerSum(product.id)).toBe(8);
+  expect(await fixture.ledgerSum(product.id)).toBe(8);
   expect(
     (
       await fixture.http.call('POST /api/v1/admin/products/999/stock', {

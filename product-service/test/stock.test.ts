@@ -19,16 +19,6 @@ const stockOf = async (productId: string) =>
       [productId],
     )
   )[0];
-const ledgerSum = async (productId: string) =>
-  Number(
-    (
-      await fixture.db.query<{ total: string }[]>(
-        'SELECT SUM(delta) AS total FROM stock_ledger WHERE product_id = ?',
-        [productId],
-      )
-    )[0]?.total,
-  );
-
 const paidOrder = (orderId: string, kind: OrderEvent['kind'] = 'ORDINARY'): OrderEvent => ({
   order_id: orderId,
   order_no: orderId,
@@ -57,7 +47,7 @@ test('200 parallel orders for the last 10 units: ten get one', async () => {
 
   expect(answers.filter((answer) => answer.status === 'fulfilled')).toHaveLength(10);
   expect(await stockOf(product.id)).toEqual({ stock: 0, reserved: 10, sold: 0 });
-  expect(await ledgerSum(product.id)).toBe(0);
+  expect(await fixture.ledgerSum(product.id)).toBe(0);
 });
 
 test('the same order reserves once, also twenty times at once', async () => {

@@ -1,13 +1,18 @@
 import type { Redis } from 'ioredis';
-import type { Keys } from '@onrush/chassis/redis';
+import { loadScript, type Keys } from '@onrush/chassis/redis';
 import type { Logger } from '@onrush/chassis/logger';
 import type { Product } from '../domain/product';
 
-/** Read-through: a Redis that is away makes reads slower, never wrong. Stock is not for sale from here. */
+/**
+ * Read-through: a Redis that is away makes reads slower, never wrong. A reader who was slow does not put an old version over a newer one. Stock
+ * is not for sale from here.
+ */
 export interface ProductCache {
   read(id: string, load: () => Promise<Product | null>): Promise<Product | null>;
-  forget(id: string): Promise<void>;
+  keep(product: Product): Promise<void>;
 }
+
+const keepNewest = loadScript<number>(__dirname, 'keep-newest-1.lua');
 
 export function createProductCache(options: {
   redis: Redis;
@@ -18,20 +23,25 @@ export function createProductCache(options: {
   const { redis, keys, seconds, logger } = options;
   const away = (error: unknown) => logger.warn('product cache not reachable', { error });
 
-  async function load(id: string, fromDatabase: () => Promise<Product | null>): Promise<Product | null> {
+  const pageOf = (id: string) => keys('product-page', id);
+
+  async function keep(product: Product): Promise<void> {
+    const values = [product.version, JSON.stringify(product), seconds];
+    await keepNewest.run(redis, [pageOf(product.id)], values).catch(away);
+  }
+
+  async function load(fromDatabase: () => Promise<Product | null>): Promise<Product | null> {
     const product = await fromDatabase();
-    if (product) await redis.set(keys('product', id), JSON.stringify(product), 'EX', seconds).catch(away);
+    if (product) await keep(product);
     return product;
   }
 
   return {
     async read(id, fromDatabase) {
-      const cached = await redis.get(keys('product', id)).catch(away);
-      return cached ? revive(cached) : load(id, fromDatabase);
+      const cached = await redis.hget(pageOf(id), 'json').catch(away);
+      return cached ? revive(cached) : load(fromDatabase);
     },
-    async forget(id) {
-      await redis.del(keys('product', id)).catch(away);
-    },
+    keep,
   };
 }
 

@@ -25,8 +25,8 @@ export async function adjustStock(
     await outbox.add(tx, [changed({ id: productId, version: current.version + 1, updatedAt: new Date() })]);
   });
   outbox.wake();
-  await cache.forget(productId);
   const product = await products.find(productId);
   if (!product) throw errors.productNotFound();
+  await cache.keep(product);
   return product;
 }

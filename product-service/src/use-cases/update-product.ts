@@ -25,6 +25,6 @@ export async function updateProduct(
   if (!product) throw errors.productNotFound();
   if (!isDone) throw errors.versionChanged({ meta: { id, version } });
   outbox.wake();
-  await cache.forget(id);
+  await cache.keep(product);
   return product;
 }
