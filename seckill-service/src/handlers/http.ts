@@ -110,10 +110,11 @@ const buyerRoutes = (deps: HttpDeps): Route[] => [
       summary: 'My reservations in this activity',
       access: 'user',
       params: byId,
-      reply: z.object({ items: z.array(reservationView) }),
+      reply: z.object({ items: z.array(reservationView), next_cursor: z.null() }),
     },
     async ({ params, user }) => ({
       items: (await findOwnReservations(deps, params.id, user.id)).map(toReservationView),
+      next_cursor: null,
     }),
   ),
   route(
