@@ -12,7 +12,8 @@ const devFile = path.join(local, 'dev.json');
 /** Packages, servers, build, schemas, services, first admin, demo sale; then it stays until Ctrl-C or `npm stop`. */
 async function start(progress, flags) {
   const { fleetsUp } = require('../deploy/local/fleet');
-  if (fleetsUp().includes(''))
+  const namespace = givenNamespace();
+  if (fleetsUp().includes(namespace))
     throw new Error(
       `the fleet runs already: ${readJson(devFile, {}).gateway_url ?? ''} ("npm stop" ends it)`,
     );
@@ -21,7 +22,7 @@ async function start(progress, flags) {
   const mayEndServers = ownsServers();
   const signal = endOnSignal(progress);
 
-  const { servers, fleet, dev } = await bringUp(progress).catch(async (error) => {
+  const { servers, fleet, dev } = await bringUp(progress, namespace).catch(async (error) => {
     if (signal.came) return signal.end;
     if (mayEndServers) await stop(progress);
     throw error;
@@ -45,7 +46,16 @@ async function start(progress, flags) {
   endWithFleet(fleet);
 }
 
-async function bringUp(progress) {
+/** Several fleets may share servers that somebody gave: NAMESPACE stands before their schemas, keys, topics and names in Consul. */
+function givenNamespace() {
+  const namespace = process.env.NAMESPACE ?? '';
+  if (/^([a-z][a-z0-9]{0,15})?$/.test(namespace)) return namespace;
+  throw new Error(
+    `NAMESPACE is "${namespace}"; expected at most 16 lower-case letters and digits, a letter first`,
+  );
+}
+
+async function bringUp(progress, namespace) {
   const { firstAdmin, startFleet } = require('../deploy/local/fleet');
   // The build of Consul, where it is needed, runs beside all that does not need Consul.
   const isFirst = !isInstalled();
@@ -56,7 +66,7 @@ async function bringUp(progress) {
   if (isFirst) await continueOnProjectNode();
 
   const { gateway: gatewayPort } = await portsOf(['gateway']);
-  const fleet = await startFleet({ servers, gatewayPort, step: progress.step });
+  const fleet = await startFleet({ servers, namespace, gatewayPort, step: progress.step });
   return { servers, fleet, dev: writeDevFile(fleet, servers, firstAdmin(fleet)) };
 }
 
@@ -123,7 +133,9 @@ async function stop(progress) {
 
 function status(progress) {
   const { fleetsUp } = require('../deploy/local/fleet');
-  progress.say(`fleet: ${fleetsUp().includes('') ? readJson(devFile, {}).gateway_url : 'not running'}`);
+  progress.say(
+    `fleet: ${fleetsUp().includes(givenNamespace()) ? readJson(devFile, {}).gateway_url : 'not running'}`,
+  );
   progress.say(`servers: ${areServersUp() ? 'running' : 'not running'}`);
 }
 
