@@ -35,6 +35,19 @@ describe('arguments', () => {
     expect(parseArguments(['start', '--help']).help).toContain('--no-demo');
   });
 
+  test('a NAMESPACE that fits no schema name is refused, before anything is done', () => {
+    const script = path.join(__dirname, '..', '..', '..', 'scripts', 'onrush.js');
+    const env = { ...process.env, NAMESPACE: 'Shop; DROP' };
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script, 'start'], {
+      encoding: 'utf8',
+      env,
+    });
+
+    expect(status).toBe(1);
+    expect(stderr).toContain('NAMESPACE is "Shop; DROP"');
+    expect(stdout).toBe('');
+  });
+
   test('a wrong argument ends the command with 2, before anything is done', () => {
     const script = path.join(__dirname, '..', '..', '..', 'scripts', 'onrush.js');
     const { status, stderr } = spawnSync(process.execPath, [script, 'start', '--onec'], { encoding: 'utf8' });
