@@ -25,7 +25,10 @@ export function createSweep(options: {
     const stale = new Date(now.getTime() - options.sagaStaleSeconds * 1000);
     for (const saga of await sagaRepository.findStale(deps.db, stale)) {
       logger.warn('stale saga ended', { orderId: saga.orderId, state: saga.state });
-      await endStaleSaga(deps, saga);
+      // One that cannot be ended must not keep the others from it.
+      await endStaleSaga(deps, saga).catch((error: unknown) =>
+        logger.warn('stale saga not ended, it comes back', { orderId: saga.orderId, error }),
+      );
     }
   }
 
