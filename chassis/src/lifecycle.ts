@@ -51,14 +51,15 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     const wasReady = ready;
     ready = false;
     const until = Date.now() + drainLimitMs;
+    const leftMs = () => Math.max(until - Date.now(), 100);
     // First nobody new is sent here, then all have time to hear of it, then the doors close.
     for (const component of started.filter(({ announces }) => announces)) {
       started.splice(started.indexOf(component), 1);
-      await stopOne(component, drainLimitMs);
+      await stopOne(component, leftMs() / 2);
     }
-    if (wasReady && drainDelayMs > 0) await wait(Math.min(drainDelayMs, drainLimitMs / 2));
+    if (wasReady && drainDelayMs > 0) await wait(Math.min(drainDelayMs, leftMs() / 2));
     for (let component = started.pop(); component; component = started.pop()) {
-      await stopOne(component, Math.max(until - Date.now(), 100));
+      await stopOne(component, leftMs());
     }
   }
 

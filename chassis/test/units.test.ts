@@ -147,6 +147,26 @@ describe('lifecycle', () => {
     expect(log.slice(3)).toEqual(['stop b', 'stop c', 'stop a']);
   });
 
+  test('a registry that hangs and a long delay leave time for the rest, all within the limit', async () => {
+    jest.useFakeTimers();
+    const log: string[] = [];
+    const hangs = component('hangs', log, { announces: true, stop: () => new Promise(() => undefined) });
+    const lifecycle = createLifecycle({
+      logger: silentLogger,
+      components: [component('a', log), hangs],
+      drainDelayMs: 60_000,
+      drainLimitMs: 10_000,
+    });
+    await lifecycle.start();
+
+    const stopped = lifecycle.stop().then(() => log.push('stopped'));
+    await jest.advanceTimersByTimeAsync(10_000);
+
+    expect(log.slice(2)).toEqual(['stop a', 'stopped']);
+    await stopped;
+    jest.useRealTimers();
+  });
+
   test('components start in order and stop in reverse; ready lies between', async () => {
     const log: string[] = [];
     const lifecycle = createLifecycle({
