@@ -84,7 +84,7 @@ function writeDevFile(fleet, servers, { username, created, ...admin }) {
       health: `${gatewayUrl}/health`,
       metrics: `http://127.0.0.1:${fleet.ports.gateway.management}/metrics`,
       ...(servers.CONSUL_HTTP_ADDR && { consul: `http://${servers.CONSUL_HTTP_ADDR}` }),
-      logs: path.join(local, 'log', 'fleet'),
+      logs: fleet.logFolder,
     },
   };
   writeWhole(devFile, JSON.stringify(dev, null, 2), 0o600);

@@ -18,6 +18,7 @@ export interface FleetService {
 
 export interface Fleet {
   namespace: string;
+  logFolder: string;
   gatewayUrl: string;
   ports: Record<string, { http: number; grpc: number; management: number }>;
   environments: Record<string, Record<string, string>>;

@@ -23,6 +23,10 @@ const roles = { 'seckill-service': 'api', 'seckill-worker': 'worker' };
 const followers = ['seckill-worker', 'order-service', 'notify-service'];
 const followerNiceness = 15;
 
+/** A fleet's folder of pid files, and of logs. */
+const folderOf = (namespace) => (namespace ? `fleet-${namespace}` : 'fleet');
+const namespaceOf = (folder) => folder.replace(/^fleet-?/, '');
+
 /** The ports of each process: `http` for the gateway, `grpc` for the fleet, `management` for probes and metrics. */
 async function portsForAll(gatewayPort) {
   const ports = await freePorts(processes.length * 3);
@@ -95,8 +99,8 @@ async function migrate(environments) {
  * come up, the end of its log is in the error, and what had started is stopped.
  */
 async function startFleet({ servers, namespace = '', gatewayPort, extra, step = (_name, work) => work() }) {
-  const runFolder = localFolder('run', namespace || 'fleet');
-  const logFolder = localFolder('log', namespace || 'fleet');
+  const runFolder = localFolder('run', folderOf(namespace));
+  const logFolder = localFolder('log', folderOf(namespace));
   // Services that outlived whoever started them, after a closed terminal, say.
   await stopFleet(namespace);
   const ports = await portsForAll(gatewayPort);
@@ -156,6 +160,7 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
   }
   return {
     namespace,
+    logFolder,
     gatewayUrl: `http://127.0.0.1:${ports.gateway.http}`,
     ports,
     environments,
@@ -189,7 +194,7 @@ function firstAdmin(fleet) {
 
 /** Ends the services of a namespace: the gateway first, so that nothing new comes in. */
 async function stopFleet(namespace = '') {
-  const runFolder = localFolder('run', namespace || 'fleet');
+  const runFolder = localFolder('run', folderOf(namespace));
   await stopProcess('gateway', { runFolder });
   await Promise.all(
     processes.filter(({ name }) => name !== 'gateway').map(({ name }) => stopProcess(name, { runFolder })),
@@ -201,10 +206,10 @@ async function stopFleet(namespace = '') {
 const fleetsUp = () =>
   fs
     .readdirSync(localFolder('run'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => (name === 'fleet' ? '' : name))
+    .filter((entry) => entry.isDirectory() && entry.name.startsWith('fleet'))
+    .map(({ name }) => namespaceOf(name))
     .filter((namespace) =>
-      processes.some(({ name }) => pidOf(name, localFolder('run', namespace || 'fleet')) !== undefined),
+      processes.some(({ name }) => pidOf(name, localFolder('run', folderOf(namespace))) !== undefined),
     );
 
 /** Ends all fleets whose namespace begins so. */

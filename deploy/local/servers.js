@@ -141,7 +141,7 @@ async function serversDown(progress, which = names) {
   );
   if (ports && Object.values(plan).includes('docker'))
     await progress.step('stopping containers', () => docker.stopAll(ports));
-  if (which === names) fs.rmSync(stateFile, { force: true });
+  if (names.every((name) => pidOf(name) === undefined)) fs.rmSync(stateFile, { force: true });
 }
 
 module.exports = { hasServerDied, ownsServers, serversUp, serversDown, areServersUp, envFile };
