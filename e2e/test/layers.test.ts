@@ -12,7 +12,11 @@ function rulesBrokenBy(texts: [file: string, text: string][]): string[][] {
     Promise.all(texts.map(([filePath, text]) => eslint.lintText(text, { filePath }))).then((results) =>
       console.log(JSON.stringify(results.flat().map(({ messages }) => messages.map(({ ruleId }) => ruleId)))),
     );`;
-  const output = execFileSync(process.execPath, ['-e', script, JSON.stringify(texts)], { cwd: root });
+  const output = execFileSync(process.execPath, ['-e', script, JSON.stringify(texts)], {
+    cwd: root,
+    // Where CI=true is set, typescript-eslint would otherwise read the file from the disk and not see our text.
+    env: { ...process.env, TSESTREE_SINGLE_RUN: 'false' },
+  });
   return JSON.parse(output.toString()) as string[][];
 }
 
