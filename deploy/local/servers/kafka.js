@@ -50,6 +50,13 @@ function properties({ kafka, kafkaController }, dataFolder) {
   ].join('\n');
 }
 
+/** 16 bytes in base64url, as Kafka's own ids. One that begins with `-` would be taken for an option, so the first bit is 0. */
+function newClusterId(random = randomBytes) {
+  const bytes = random(16);
+  bytes[0] &= 0x7f;
+  return bytes.toString('base64url');
+}
+
 async function start(ports) {
   const libraries = findLibraries();
   if (!libraries)
@@ -65,7 +72,7 @@ async function start(ports) {
     writeWhole(settings, properties(ports, dataFolder));
     const classPath = ['-cp', path.join(libraries, '*')];
     if (!fs.existsSync(path.join(dataFolder, 'meta.properties'))) {
-      const clusterId = randomBytes(16).toString('base64url');
+      const clusterId = newClusterId();
       const format = spawnSync(
         java,
         [...classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settings],
@@ -99,4 +106,4 @@ async function start(ports) {
   return { KAFKA_BROKERS: `127.0.0.1:${ports.kafka}` };
 }
 
-module.exports = { findLibraries, start, stop: () => stopProcess('kafka') };
+module.exports = { findLibraries, newClusterId, start, stop: () => stopProcess('kafka') };
