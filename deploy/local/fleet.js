@@ -12,7 +12,7 @@ const withSchema = ['user', 'auth', 'product', 'seckill', 'order', 'payment', 'n
   (name) => `${name}-service`,
 );
 const services = [...withSchema, 'gateway'];
-const readyLimitMs = 60_000;
+const readyLimitMs = 120_000;
 /** The sale has a process to answer buyers and one to record what they bought; of every other service there is one. */
 const processes = [
   ...services.map((service) => ({ name: service, service })),

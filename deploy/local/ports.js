@@ -41,12 +41,17 @@ async function portsOf(names, isOurs = () => false, file = path.join(local, 'por
   return usable;
 }
 
-/** Resolves when something listens there. */
-async function waitForPort(port, { limitMs = 30_000, isAlive = () => true, host = '127.0.0.1' } = {}) {
+/**
+ * Resolves when something listens there. The limit is for a process that lives and yet never listens: a cold disk under load may need a minute.
+ * Time is up only after a try that began when it was: what was late may have been ourselves.
+ */
+async function waitForPort(port, { limitMs = 120_000, isAlive = () => true, host = '127.0.0.1' } = {}) {
   const until = Date.now() + limitMs;
-  while (!(await canConnect(host, port))) {
+  for (;;) {
+    const isLast = Date.now() > until;
+    if (await canConnect(host, port)) return;
     if (!isAlive()) throw new Error(`the process ended before it listened on port ${port}`);
-    if (Date.now() > until) throw new Error(`nothing listens on port ${port} after ${limitMs / 1000} s`);
+    if (isLast) throw new Error(`nothing listens on port ${port} after ${limitMs / 1000} s`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -52,7 +52,7 @@ async function start({ consul, consulServer, consulSerf }) {
   return { CONSUL_HTTP_ADDR: `127.0.0.1:${consul}` };
 }
 
-async function waitForLeader(port, isAlive, limitMs = 30_000) {
+async function waitForLeader(port, isAlive, limitMs = 120_000) {
   const until = Date.now() + limitMs;
   for (;;) {
     const leader = await fetch(`http://127.0.0.1:${port}/v1/status/leader`).then(

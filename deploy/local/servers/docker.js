@@ -32,7 +32,7 @@ async function start(component, ports) {
     name: `docker-${component}`,
     env: environment(ports),
   });
-  await waitForPort(ports[component], { limitMs: 120_000 });
+  await waitForPort(ports[component]);
   return addressesOf[component](ports);
 }
 

@@ -1,5 +1,4 @@
 'use strict';
-const { spawnSync } = require('node:child_process');
 const { randomBytes } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
@@ -9,6 +8,7 @@ const { lastLines, pidOf, startProcess, stopProcess } = require('../process');
 const { isCached } = require('../tools/cache');
 const { findProgram, javaVersion } = require('../tools/find');
 const { kafkaTool } = require('../tools/install');
+const { run } = require('../tools/run');
 const { giveTo, unprivilegedUser } = require('../unprivileged');
 
 /** The folder of Kafka's jars: of an installed Kafka, or of our cache. Needs Java 17. */
@@ -72,14 +72,8 @@ async function start(ports) {
     writeWhole(settings, properties(ports, dataFolder));
     const classPath = ['-cp', path.join(libraries, '*')];
     if (!fs.existsSync(path.join(dataFolder, 'meta.properties'))) {
-      const clusterId = newClusterId();
-      const format = spawnSync(
-        java,
-        [...classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settings],
-        { encoding: 'utf8' },
-      );
-      if (format.status !== 0)
-        throw new Error(`Kafka's data folder could not be made:\n${format.stdout}${format.stderr}`);
+      const tool = [...classPath, 'kafka.tools.StorageTool'];
+      await run(java, [...tool, 'format', '-t', newClusterId(), '-c', settings], { name: 'kafka-format' });
     }
     giveTo(user, folder);
     const heap = [
@@ -97,11 +91,9 @@ async function start(ports) {
       cwd: folder,
       niceness: 5,
     });
-    await waitForPort(ports.kafka, { limitMs: 60_000, isAlive: () => pidOf('kafka') !== undefined }).catch(
-      (error) => {
-        throw new Error(`Kafka did not start: ${error.message}\n${lastLines(log)}`);
-      },
-    );
+    await waitForPort(ports.kafka, { isAlive: () => pidOf('kafka') !== undefined }).catch((error) => {
+      throw new Error(`Kafka did not start: ${error.message}\n${lastLines(log)}`);
+    });
   }
   return { KAFKA_BROKERS: `127.0.0.1:${ports.kafka}` };
 }

@@ -7,6 +7,7 @@ const { waitForPort } = require('../ports');
 const { lastLines, pidOf, startProcess, stopProcess } = require('../process');
 const { secrets } = require('../secrets');
 const { findProgram } = require('../tools/find');
+const { run } = require('../tools/run');
 const { giveTo, unprivilegedUser } = require('../unprivileged');
 
 const admin = 'onrush_admin';
@@ -24,7 +25,7 @@ function describe(program) {
 }
 
 /** Makes the data folder, under a name that says it is not finished until it is. */
-function initialise(program, user) {
+async function initialise(program, user) {
   if (fs.existsSync(path.join(dataFolder, 'ready'))) return;
   fs.rmSync(dataFolder, { recursive: true, force: true });
   fs.mkdirSync(dataFolder, { recursive: true });
@@ -43,8 +44,7 @@ function initialise(program, user) {
           ],
         ]
       : [program, ['--no-defaults', '--initialize-insecure', `--datadir=${dataFolder}`, ...asRoot(user)]];
-  const result = spawnSync(command, args, { encoding: 'utf8', ...user });
-  if (result.status !== 0) throw new Error(`${command} failed:\n${result.stdout}${result.stderr}`);
+  await run(command, args, { name: 'mysql-initialise', user });
   fs.writeFileSync(path.join(dataFolder, 'ready'), '');
   giveTo(user, dataFolder);
 }
@@ -69,7 +69,7 @@ async function start(port) {
   const { kind } = describe(program);
   const user = unprivilegedUser(local, program);
   if (pidOf('mysql') === undefined) {
-    initialise(program, user);
+    await initialise(program, user);
     const initFile = path.join(dataFolder, 'init.sql');
     writeWhole(initFile, initSql(), 0o600);
     giveTo(user, dataFolder);

@@ -43,3 +43,15 @@ test('waiting ends when something listens, when the process has ended, or when t
   await waiting;
   server.close();
 });
+
+test('what was late may have been ourselves: whoever listens by the time we look again is found', async () => {
+  const [port = 0] = await freePorts(1);
+  const waiting = waitForPort(port, { limitMs: 20 });
+  // The whole process stands still for longer than the limit, with the first try under way.
+  const until = Date.now() + 100;
+  while (Date.now() < until);
+
+  const server = await listen(port);
+  await waiting;
+  server.close();
+});

@@ -12,7 +12,7 @@ process.on('exit', () => {
 });
 
 /** Runs a command to its end, its output in a log; the error of a failed one ends with the last lines of it. */
-function run(command, args, { name = path.basename(command), env, cwd } = {}) {
+function run(command, args, { name = path.basename(command), env, cwd, user } = {}) {
   const log = path.join(localFolder('log'), `${name}.log`);
   const output = fs.openSync(log, 'w');
   return new Promise((resolve, reject) => {
@@ -20,6 +20,7 @@ function run(command, args, { name = path.basename(command), env, cwd } = {}) {
       cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', output, output],
+      ...user,
     });
     running.add(child);
     fs.closeSync(output);
