@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
@@ -26,6 +27,15 @@ export const commaList = z
     (parts) => parts.length > 0 && parts.every((part) => part !== ''),
     'expected a comma-separated list',
   );
+
+const isNameServer = (value: string): boolean => {
+  try {
+    new Resolver().setServers([value]);
+    return true;
+  } catch {
+    return false;
+  }
+};
 
 const jsonText = z.string().transform((value, context): unknown => {
   try {
@@ -62,14 +72,30 @@ export const processConfig = {
   canary: flag.default(false),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   drainDelayMs: integer(0, 20_000).default(0),
-  discovery: z.enum(['consul', 'static']).default('consul'),
+  discovery: z.enum(['consul', 'static', 'dns']).default('consul'),
   consulHttpAddr: text.default('127.0.0.1:8500'),
   staticServices: z.union([staticServices, jsonText.pipe(staticServices)]).default({}),
+  /** What goes behind the name of a service in DNS: of a namespace of Kubernetes, `.onrush.svc.cluster.local`. */
+  dnsSuffix: z
+    .string()
+    .regex(/^(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$/, 'expected a domain that begins with a dot')
+    .default(''),
+  dnsHttpPort: integer(1, 65_535).default(8_080),
+  dnsGrpcPort: integer(1, 65_535).default(9_090),
+  dnsRefreshMs: integer(250, 60_000).default(2_000),
+  dnsServers: commaList
+    .refine(
+      (servers) => servers.every(isNameServer),
+      'expected IP addresses, each with a port where it is not 53',
+    )
+    .default([]),
   /** Files with the public keys of all services (JWKS) and with this service's own private key (JWK). */
   internalJwks: text,
   internalPrivateKey: text,
 };
 
+/** Of a service that can serve its port with several processes (workers.ts). */
+export const workersConfig = { workers: integer(1, 64).default(1) };
 export const mysqlConfig = {
   mysqlUrl: z.url({ protocol: /^mysql$/ }),
   mysqlType: z.enum(['mysql', 'mariadb']).default('mysql'),

@@ -1,12 +1,11 @@
 import Consul from 'consul';
 import { z } from 'zod';
 import type { Discovery, Instance } from './discovery';
+import { createInstanceList, type InstanceList } from './instance-list';
 import type { Logger } from './logger';
 
 const ttlSeconds = 15;
 const beatMs = 5_000;
-/** Consul answers an empty list while it restarts; a service that is really gone stays empty longer than this. */
-const emptyBelievedAfterMs = 10_000;
 
 const row = z.object({
   Node: z.object({ Address: z.string() }),
@@ -23,9 +22,7 @@ const row = z.object({
 });
 
 interface Watched {
-  instances: Instance[];
-  listeners: Set<(instances: Instance[]) => void>;
-  emptyTimer: NodeJS.Timeout | undefined;
+  list: InstanceList;
   stop(): void;
 }
 
@@ -53,32 +50,27 @@ export function createConsulDiscovery(options: {
       options: { service: consulName(service), passing: 'true', wait: '30s' },
       backoffMax: 5_000,
     });
+    const list = createInstanceList({ service, where: 'Consul' });
     const entry: Watched = {
-      instances: [],
-      listeners: new Set(),
-      emptyTimer: undefined,
-      stop: () => query.end(),
+      list,
+      stop() {
+        query.end();
+        list.stop();
+      },
     };
     watched.set(service, entry);
-    query.on('change', (rows: unknown) => accept(service, entry, rows));
+    query.on('change', (rows: unknown) => list.learn(instancesOf(service, rows)));
     query.on('error', (error: Error) => logger.warn('consul watch failed', { watched: service, error }));
     return entry;
   }
 
-  function accept(service: string, entry: Watched, rows: unknown): void {
-    const instances = (rows as unknown[]).flatMap((each) => {
+  const instancesOf = (service: string, rows: unknown): Instance[] =>
+    (rows as unknown[]).flatMap((each) => {
       const parsed = row.safeParse(each);
       if (parsed.success) return [toInstance(service, parsed.data)];
       logger.warn('what Consul lists is no instance of ours', { watched: service, problem: parsed.error });
       return [];
     });
-    clearTimeout(entry.emptyTimer);
-    if (instances.length === 0 && entry.instances.length > 0) {
-      entry.emptyTimer = setTimeout(() => publish(entry, []), emptyBelievedAfterMs).unref();
-      return;
-    }
-    publish(entry, instances);
-  }
 
   async function register(instance: Instance): Promise<void> {
     const checkId = `${instance.id}:ttl`;
@@ -118,22 +110,14 @@ export function createConsulDiscovery(options: {
     },
     stop: () => {
       for (const timer of beats.values()) clearInterval(timer);
-      for (const entry of watched.values()) {
-        entry.stop();
-        clearTimeout(entry.emptyTimer);
-      }
+      for (const entry of watched.values()) entry.stop();
       calls.destroy();
       watcher.destroy();
       return Promise.resolve();
     },
-    instances: (service) => watch(service).instances,
-    waitFor: (service, limitMs = 10_000) => firstInstance(watch(service), service, limitMs),
-    onChange(service, listener) {
-      const entry = watch(service);
-      entry.listeners.add(listener);
-      if (entry.instances.length > 0) listener(entry.instances);
-      return () => entry.listeners.delete(listener);
-    },
+    instances: (service) => watch(service).list.instances(),
+    waitFor: (service, limitMs = 10_000) => watch(service).list.waitFor(limitMs),
+    onChange: (service, listener) => watch(service).list.onChange(listener),
     register,
     deregister: async (instanceId) => {
       clearInterval(beats.get(instanceId));
@@ -141,28 +125,6 @@ export function createConsulDiscovery(options: {
       await calls.agent.service.deregister(instanceId);
     },
   };
-}
-
-function publish(entry: Watched, instances: Instance[]): void {
-  entry.instances = instances;
-  for (const listener of entry.listeners) listener(instances);
-}
-
-function firstInstance(entry: Watched, service: string, limitMs: number): Promise<void> {
-  if (entry.instances.length > 0) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const arrived = (instances: Instance[]) => {
-      if (instances.length === 0) return;
-      clearTimeout(limit);
-      entry.listeners.delete(arrived);
-      resolve();
-    };
-    const limit = setTimeout(() => {
-      entry.listeners.delete(arrived);
-      reject(new Error(`no instance of ${service} in Consul after ${limitMs} ms`));
-    }, limitMs);
-    entry.listeners.add(arrived);
-  });
 }
 
 const metaOf = (instance: Instance): Record<string, string> => ({

@@ -4,6 +4,7 @@ import type { Component } from './lifecycle';
 export interface Instance {
   id: string;
   service: string;
+  /** A name or an IP address, as it goes before `:port`: one of IPv6 is in brackets. */
   address: string;
   httpPort: number;
   grpcPort: number;
@@ -11,7 +12,10 @@ export interface Instance {
   canary: boolean;
 }
 
-/** Finds the running copies of a service and announces our own. Consul and static lists are its implementations. */
+/** Where its HTTP port is, for URLs. */
+export const httpOriginOf = ({ address, httpPort }: Instance): string => `http://${address}:${httpPort}`;
+
+/** Finds the running copies of a service and announces our own. Consul, DNS and static lists are its implementations. */
 export interface Discovery extends Component {
   /** The last known list. The first call for a service starts watching it. */
   instances(service: string): Instance[];
@@ -33,16 +37,13 @@ export interface StaticInstance {
 
 /** A fixed list from the configuration: for a laptop without Consul. */
 export function createStaticDiscovery(services: Record<string, StaticInstance[]>): Discovery {
-  const instances = (service: string): Instance[] =>
-    (services[service] ?? []).map((entry) => ({
-      id: `${service}-${entry.address}:${entry.grpc_port}`,
+  const lists = new Map(
+    Object.entries(services).map(([service, entries]) => [
       service,
-      address: entry.address,
-      httpPort: entry.http_port,
-      grpcPort: entry.grpc_port,
-      version: entry.version ?? '0.1.0',
-      canary: entry.canary ?? false,
-    }));
+      entries.map((entry) => toInstance(service, entry)),
+    ]),
+  );
+  const instances = (service: string): Instance[] => lists.get(service) ?? [];
   const nothing = () => Promise.resolve();
   return {
     name: 'static discovery',
@@ -61,3 +62,13 @@ export function createStaticDiscovery(services: Record<string, StaticInstance[]>
     },
   };
 }
+
+const toInstance = (service: string, entry: StaticInstance): Instance => ({
+  id: `${service}-${entry.address}:${entry.grpc_port}`,
+  service,
+  address: entry.address,
+  httpPort: entry.http_port,
+  grpcPort: entry.grpc_port,
+  version: entry.version ?? '0.1.0',
+  canary: entry.canary ?? false,
+});

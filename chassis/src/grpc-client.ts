@@ -11,9 +11,10 @@ import {
   wrap,
   type IPolicy,
 } from 'cockatiel';
-import { createBalancer } from './balancer';
+import { createBalancer, type Outcome } from './balancer';
 import type { Discovery, Instance } from './discovery';
 import { AppError, type CommonErrors } from './errors';
+import { createChannels } from './grpc-channels';
 import type { Methods } from './grpc-server';
 import { fromGrpcError } from './grpc-errors';
 import { internalTokenHeader, type InternalTokens } from './internal-tokens';
@@ -37,11 +38,17 @@ export interface GrpcClient<D extends grpc.ServiceDefinition> extends Component 
     request: Input<Methods<D>[M]>,
     options?: CallOptions,
   ): Promise<Output<Methods<D>[M]>>;
-  /** A long-lived stream to one named instance. */
+  /** A long-lived stream to one named instance, once it is connected; throws `unavailable` after a second without. */
   openStream<M extends keyof Methods<D> & string>(
     method: M,
     instance: Instance,
   ): Promise<grpc.ClientDuplexStream<Input<Methods<D>[M]>, Output<Methods<D>[M]>>>;
+  /** What one named instance tells, for as long as it does; `cancel()` ends it. It breaks with a gRPC error as an `error` event. */
+  openServerStream<M extends keyof Methods<D> & string>(
+    method: M,
+    request: Input<Methods<D>[M]>,
+    instance: Instance,
+  ): Promise<grpc.ClientReadableStream<Output<Methods<D>[M]>>>;
 }
 
 export interface GrpcClientOptions<D> {
@@ -54,12 +61,14 @@ export interface GrpcClientOptions<D> {
   timeoutMs?: number;
 }
 
+const connectMs = 1_000;
+
 /** A client of one service: discovered instances, least pending of two, deadline, circuit breaker, retry where it is safe. */
 export function createGrpcClient<D extends grpc.ServiceDefinition>(
   options: GrpcClientOptions<D>,
 ): GrpcClient<D> {
   const { service, definition, discovery, tokens, errors } = options;
-  const channels = new Map<string, grpc.Client>();
+  const channels = createChannels(discovery, service);
   const balancer = createBalancer(discovery, service);
   const duration = options.metrics.histogram('grpc_client_duration_seconds', 'gRPC calls made', [
     'service',
@@ -68,18 +77,6 @@ export function createGrpcClient<D extends grpc.ServiceDefinition>(
   ]);
   const guarded = createPolicies();
 
-  function channelTo(instance: Instance): grpc.Client {
-    const target = `${instance.address}:${instance.grpcPort}`;
-    const known = channels.get(target);
-    if (known) return known;
-    const channel = new grpc.Client(target, grpc.credentials.createInsecure(), {
-      'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': 1_000,
-    });
-    channels.set(target, channel);
-    return channel;
-  }
-
   async function callOnce(method: string, request: object, timeoutMs: number): Promise<object> {
     const left = remainingMs(timeoutMs);
     if (left <= 0) throw errors.deadlineExceeded({ meta: { service, method } });
@@ -87,9 +84,10 @@ export function createGrpcClient<D extends grpc.ServiceDefinition>(
     const pick = balancer.pick((instance) => !instance.canary) ?? balancer.pick();
     if (!pick) throw errors.unavailable({ meta: { service }, retryAfterSeconds: 1 });
     const end = duration.startTimer({ service, method });
+    const channel = channels.take(pick.instance);
     try {
       const reply = await unary({
-        channel: channelTo(pick.instance),
+        channel: channel.client,
         method: methodOf(definition, method),
         request,
         metadata,
@@ -103,6 +101,8 @@ export function createGrpcClient<D extends grpc.ServiceDefinition>(
       pick.done(outcomeOf(failure));
       end({ code: grpc.status[failure.code] ?? 'UNKNOWN' });
       throw fromGrpcError(failure, errors);
+    } finally {
+      channel.release();
     }
   }
 
@@ -113,7 +113,7 @@ export function createGrpcClient<D extends grpc.ServiceDefinition>(
       return Promise.resolve();
     },
     stop: () => {
-      for (const channel of channels.values()) channel.close();
+      channels.close();
       return Promise.resolve();
     },
     async call(method, request, call = {}) {
@@ -129,16 +129,39 @@ export function createGrpcClient<D extends grpc.ServiceDefinition>(
     async openStream(method, instance) {
       const metadata = await outgoingMetadata(tokens, service);
       const { path, requestSerialize, responseDeserialize } = methodOf(definition, method);
-      const stream = channelTo(instance).makeBidiStreamRequest(
+      const channel = channels.take(instance);
+      try {
+        await connected(channel.client);
+      } catch (cause) {
+        channel.release();
+        throw errors.unavailable({ meta: { service, instance: instance.id }, cause });
+      }
+      const { client } = channel;
+      const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
+      stream.once('status', channel.release);
+      return stream as never;
+    },
+    async openServerStream(method, request, instance) {
+      const metadata = await outgoingMetadata(tokens, service);
+      const { path, requestSerialize, responseDeserialize } = methodOf(definition, method);
+      const channel = channels.take(instance);
+      const stream = channel.client.makeServerStreamRequest(
         path,
         requestSerialize,
         responseDeserialize,
+        request,
         metadata,
       );
+      stream.once('status', channel.release);
       return stream as never;
     },
   };
 }
+
+const connected = (client: grpc.Client): Promise<void> =>
+  new Promise((resolve, reject) =>
+    client.waitForReady(Date.now() + connectMs, (error) => (error ? reject(error) : resolve())),
+  );
 
 /** Ten failures in a row that are not the request's fault open the breaker for two seconds. */
 function createPolicies(): { once: IPolicy; retried: IPolicy } {
@@ -197,7 +220,8 @@ function unary({ channel, method, request, metadata, deadline }: UnaryCall): Pro
 }
 
 /** Only a call that never reached the instance counts as unreachable: its answer, even a refusal, shows that it lives. */
-function outcomeOf(error: grpc.ServiceError): 'ok' | 'failed' | 'unreachable' {
+function outcomeOf(error: grpc.ServiceError): Outcome {
+  if (error.code === grpc.status.CANCELLED) return 'abandoned';
   if (error.code === grpc.status.UNAVAILABLE && !error.metadata?.get('error-reason').length)
     return 'unreachable';
   if (error.code === grpc.status.DEADLINE_EXCEEDED || error.code === grpc.status.INTERNAL) return 'failed';

@@ -22,11 +22,18 @@ export type StreamHandler<M> = (
   caller: VerifiedCaller,
 ) => void;
 
+export type ServerStreamHandler<M> = (
+  stream: grpc.ServerWritableStream<Request<M>, Response<M>>,
+  caller: VerifiedCaller,
+) => void;
+
 export interface ServedMethod<M = AnyMethod> {
   /** The services that may call it; everybody else gets PERMISSION_DENIED. */
   allow: string[];
   unary?: UnaryHandler<M>;
   duplex?: StreamHandler<M>;
+  /** One request, many answers. */
+  serverStream?: ServerStreamHandler<M>;
 }
 
 export interface ServedService {
@@ -80,6 +87,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       const path = service.definition[name]?.path ?? name;
       if (method.unary) handlers[name] = wrap.unary(path, method, method.unary);
       if (method.duplex) handlers[name] = wrap.duplex(path, method, method.duplex);
+      if (method.serverStream) handlers[name] = wrap.serverStream(path, method, method.serverStream);
     }
     server.addService(service.definition, handlers);
   }
@@ -171,6 +179,17 @@ function createWrapper(options: GrpcServerOptions) {
     ): grpc.handleBidiStreamingCall<object, object> => {
       return (stream) => {
         // Nothing is read until the caller is verified: messages wait in the stream's buffer.
+        authenticate(stream.metadata, method.allow)
+          .then((caller) => handle(stream, caller))
+          .catch((error: unknown) => stream.emit('error', failed(path, error)));
+      };
+    },
+    serverStream: (
+      path: string,
+      method: ServedMethod,
+      handle: ServerStreamHandler<AnyMethod>,
+    ): grpc.handleServerStreamingCall<object, object> => {
+      return (stream) => {
         authenticate(stream.metadata, method.allow)
           .then((caller) => handle(stream, caller))
           .catch((error: unknown) => stream.emit('error', failed(path, error)));

@@ -39,10 +39,10 @@ export function createKafkaBroker(options: KafkaBrokerOptions): MessageBroker {
   async function ensureTopics(types: string[]): Promise<void> {
     const wanted = [...new Set(types.map(prefixed))].filter((topic) => !known.has(topic));
     if (wanted.length === 0) return;
-    if (!admin) throw new Error('the broker has not started');
+    const starting = started();
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await createMissing(admin, wanted, partitions);
+        await createMissing(starting, wanted, partitions);
         break;
       } catch (error) {
         // Several services make the same topics at once, and a new topic has no leader for a moment.
@@ -51,6 +51,20 @@ export function createKafkaBroker(options: KafkaBrokerOptions): MessageBroker {
       }
     }
     for (const topic of wanted) known.add(topic);
+  }
+
+  async function endsOf(topic: string) {
+    const offsets = await started().fetchTopicOffsets(topic);
+    return offsets.map(({ partition, high }) => ({ topic, partition, offset: high }));
+  }
+
+  async function deleteGroup(group: string): Promise<void> {
+    await started().deleteGroups([group]);
+  }
+
+  function started(): Admin {
+    if (!admin) throw new Error('the broker has not started');
+    return admin;
   }
 
   return {
@@ -78,6 +92,8 @@ export function createKafkaBroker(options: KafkaBrokerOptions): MessageBroker {
         topicOf: prefixed,
         groupOf: prefixed,
         ensureTopics,
+        endsOf,
+        deleteGroup,
         logger,
         metrics,
       }),

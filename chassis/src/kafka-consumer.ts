@@ -1,6 +1,7 @@
 import { context, propagation } from '@opentelemetry/api';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import type { EachBatchPayload, Kafka, KafkaMessage, TopicPartitionOffset } from 'kafkajs';
 import type { EventProducer } from './kafka-producer';
 import type { Logger } from './logger';
 import type { Consumer, EventHandler, ReceivedEvent, Subscription } from './message-broker';
@@ -17,6 +18,9 @@ interface ConsumerOptions {
   topicOf(type: string): string;
   groupOf(group: string): string;
   ensureTopics(types: string[]): Promise<void>;
+  /** Where the next event of each partition will be. */
+  endsOf(topic: string): Promise<TopicPartitionOffset[]>;
+  deleteGroup(group: string): Promise<void>;
   logger: Logger;
   metrics: Metrics;
 }
@@ -27,7 +31,8 @@ export const deadLetterTypeOf = (type: string): string => `${type}.dlq`;
 /** Decode → handle → commit. Nothing is committed before it was handled or dead-lettered. */
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { subscription, topicOf, groupOf, logger } = options;
-  const group = groupOf(subscription.group);
+  const { broadcast } = subscription;
+  const group = groupOf(subscription.group) + (broadcast ? `-${randomUUID()}` : '');
   const handlers = new Map(
     subscription.handlers.map((handler) => [topicOf(handler.definition.type), handler]),
   );
@@ -143,12 +148,19 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     }
   }
 
+  /** Committed, too: a consumer that has to join again goes on from there, and misses nothing. */
+  async function beginAt(ends: TopicPartitionOffset[]): Promise<void> {
+    for (const end of ends) kafkaConsumer.seek(end);
+    await kafkaConsumer.commitOffsets(ends);
+  }
+
   return {
     name: `consumer ${subscription.group}`,
     async start() {
       await options.ensureTopics([...types, ...types.map(deadLetterTypeOf)]);
+      const ends = broadcast ? await Promise.all([...handlers.keys()].map(options.endsOf)) : [];
       await kafkaConsumer.connect();
-      await kafkaConsumer.subscribe({ topics: [...handlers.keys()], fromBeginning: true });
+      await kafkaConsumer.subscribe({ topics: [...handlers.keys()], fromBeginning: !broadcast });
       const joined = new Promise<void>((resolve) =>
         kafkaConsumer.on(kafkaConsumer.events.GROUP_JOIN, () => resolve()),
       );
@@ -159,10 +171,12 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         eachBatch,
       });
       await joined;
+      if (broadcast) await beginAt(ends.flat());
     },
     async stop() {
       stopping = true;
       await kafkaConsumer.disconnect();
+      if (broadcast) await options.deleteGroup(group);
     },
   };
 }

@@ -1,12 +1,11 @@
 import { createServer } from 'node:http';
 import { listening, serverLimits, type HttpServer } from './http-server';
-import type { Metrics } from './metrics';
 
 /** The internal port: `/livez` (the loop turns), `/readyz` (warm-up and drain flag), `/metrics`, `/openapi.json`. */
 export function createManagementServer(options: {
   host: string;
   port: number;
-  metrics: Metrics;
+  metrics: { registry: { contentType: string; metrics(): Promise<string> } };
   isReady: () => boolean;
   openApi?: () => unknown;
 }): HttpServer {

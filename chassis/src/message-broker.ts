@@ -48,6 +48,11 @@ export interface Subscription {
   handlers: EventHandler[];
   /** The most events a handler gets at once; 500 unless said otherwise. */
   maxBatch?: number;
+  /**
+   * Every process sees every event: the group is this consumer's alone, begins with what is published once start() has resolved, and is
+   * deleted at stop(). Of a process that was killed, the broker forgets it after a while.
+   */
+  broadcast?: true;
 }
 
 /** Carries events between services, at least once. Kafka is its one adapter. */

@@ -6,7 +6,13 @@ type Labels = readonly string[];
 export interface Metrics {
   registry: Registry;
   counter<L extends string>(name: string, help: string, labels?: readonly L[]): Counter<L>;
-  gauge<L extends string>(name: string, help: string, labels?: readonly L[]): Gauge<L>;
+  /** `collect` is called before each scrape, to set what is cheaper to look up than to keep. */
+  gauge<L extends string>(
+    name: string,
+    help: string,
+    labels?: readonly L[],
+    collect?: (gauge: Gauge<L>) => void,
+  ): Gauge<L>;
   /** Seconds. Buckets fit answers between 1 ms and 10 s. */
   histogram<L extends string>(name: string, help: string, labels?: readonly L[]): Histogram<L>;
 }
@@ -31,7 +37,14 @@ export function createMetrics(options: { service: string; collectDefaults?: bool
   return {
     registry,
     counter: (name, help, labels) => once(name, () => new Counter(shape(name, help, labels))),
-    gauge: (name, help, labels) => once(name, () => new Gauge(shape(name, help, labels))),
+    gauge: (name, help, labels, collect) =>
+      once(name, () => {
+        const gauge: Gauge<NonNullable<typeof labels>[number]> = new Gauge({
+          ...shape(name, help, labels),
+          ...(collect && { collect: () => collect(gauge) }),
+        });
+        return gauge;
+      }),
     histogram: (name, help, labels) =>
       once(name, () => new Histogram({ ...shape(name, help, labels), buckets })),
   };

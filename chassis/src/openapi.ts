@@ -21,12 +21,13 @@ export function openApiDocument(options: {
   const failure = registry.register('Failure', failureSchema(options.errors));
   for (const route of options.routes) {
     const { spec } = route;
+    const permissions = permissionsOf(spec.access);
     registry.registerPath({
       method: route.method,
       path: route.path.replace(/:(\w+)/g, '{$1}'),
       summary: spec.summary,
       tags: [options.title],
-      ...(needsUser(spec.access) && { security: [{ [bearer.name]: [] }] }),
+      ...(permissions && { security: [{ [bearer.name]: permissions }] }),
       request: {
         ...(spec.params && { params: spec.params }),
         ...(spec.query && { query: spec.query }),
@@ -53,7 +54,11 @@ function contentOf({ bare, reply }: Route['spec']) {
   return { 'application/json': { schema: bare === 'json' ? reply : envelope(reply) } };
 }
 
-const needsUser = (access: Access) => access === 'user' || typeof access === 'object';
+/** What a token has to carry; OpenAPI 3.1 lets a scheme without scopes name it. Undefined where no token is needed. */
+function permissionsOf(access: Access): string[] | undefined {
+  if (access === 'user') return [];
+  return typeof access === 'object' ? [access.permission] : undefined;
+}
 
 const envelope = (data: z.ZodType) =>
   z.object({ code: z.literal(0), message: z.literal('success'), data, trace_id: z.string() });

@@ -31,9 +31,9 @@ export const runInContext = <T>(context: RequestContext, work: () => T): T => st
 
 const requestIdForm = /^[\w-]{8,64}$/;
 
-/** The request id that was sent, if it has a form that is safe in logs and headers, else a new one. */
-export const requestIdOf = (sent: string | string[] | undefined): string =>
-  typeof sent === 'string' && requestIdForm.test(sent) ? sent : randomUUID();
+/** The request id that was sent, if it has a form that is safe in logs and headers, else `otherwise`, a new one unless said. */
+export const requestIdOf = (sent: string | string[] | undefined, otherwise?: string): string =>
+  typeof sent === 'string' && requestIdForm.test(sent) ? sent : (otherwise ?? randomUUID());
 
 const traceparentForm = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 

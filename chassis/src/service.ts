@@ -19,23 +19,28 @@ export interface App {
   openApi?: () => unknown;
 }
 
-interface ProcessConfig {
+/** What every process has to be told. */
+export interface ProcessConfig {
   host: string;
   managementPort: number;
   logLevel: LogLevel;
   drainDelayMs: number;
 }
 
+export interface ServiceOptions<C extends ProcessConfig> {
+  name: string;
+  config: () => C;
+  createApp: (config: C, runtime: Runtime) => App;
+  /** False where another process answers probes and scrapes for this one. */
+  hasManagementPort?: boolean;
+}
+
 /**
  * Runs a service until SIGTERM or SIGINT. A bad configuration or a failed start ends the process with 1 and says why;
  * so does an uncaught exception, after draining.
  */
-export async function runService<C extends ProcessConfig>(options: {
-  name: string;
-  config: () => C;
-  createApp: (config: C, runtime: Runtime) => App;
-}): Promise<void> {
-  const config = readConfig(options.config);
+export async function runService<C extends ProcessConfig>(options: ServiceOptions<C>): Promise<void> {
+  const config = configOrExit(options.config);
   const logger = createLogger({ service: options.name, level: config.logLevel });
   const metrics = createMetrics({ service: options.name, collectDefaults: true });
   const isReady = (): boolean => lifecycle.isReady();
@@ -45,20 +50,23 @@ export async function runService<C extends ProcessConfig>(options: {
     components: app.components,
     drainDelayMs: config.drainDelayMs,
   });
-  const management = createManagementServer({
-    host: config.host,
-    port: config.managementPort,
-    metrics,
-    isReady,
-    ...(app.openApi && { openApi: app.openApi }),
-  });
+  const management =
+    options.hasManagementPort === false
+      ? undefined
+      : createManagementServer({
+          host: config.host,
+          port: config.managementPort,
+          metrics,
+          isReady,
+          ...(app.openApi && { openApi: app.openApi }),
+        });
 
   let ending = false;
   const end = async (exitCode: number): Promise<void> => {
     if (ending) return;
     ending = true;
     await lifecycle.stop();
-    await management.stop();
+    await management?.stop();
     await stopTracing().catch((error: unknown) => logger.warn('last spans not sent', { error }));
     process.exit(exitCode);
   };
@@ -72,15 +80,16 @@ export async function runService<C extends ProcessConfig>(options: {
   process.once('SIGINT', () => void end(0));
 
   try {
-    await management.start();
+    await management?.start();
     await lifecycle.start();
-    logger.info('ready', { managementPort: management.port() });
+    logger.info('ready', { managementPort: management?.port() });
   } catch (error) {
     fail('start failed')(error);
   }
 }
 
-function readConfig<C>(read: () => C): C {
+/** Where the configuration has problems, the process says all of them and ends with 1. */
+export function configOrExit<C>(read: () => C): C {
   try {
     return read();
   } catch (error) {

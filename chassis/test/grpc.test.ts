@@ -1,7 +1,7 @@
 import path from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
-import { createStaticDiscovery } from '../src/discovery';
+import { createStaticDiscovery, type Instance } from '../src/discovery';
 import { defineErrors } from '../src/errors';
 import { createGrpcClient } from '../src/grpc-client';
 import { createGrpcServer, serve, type ServedMethod } from '../src/grpc-server';
@@ -18,6 +18,7 @@ interface Words {
 interface EchoDefinition extends grpc.ServiceDefinition {
   Say: MethodDefinition<Words, Words, Words, Words>;
   Chat: MethodDefinition<Words, Words, Words, Words>;
+  Listen: MethodDefinition<Words, Words, Words, Words>;
 }
 const echo = loadSync(path.join(__dirname, 'echo.proto'))['onrush.test.v1.Echo'] as unknown as EchoDefinition;
 const errors = defineErrors('seckill-service', { soldOut: { http: 409, number: 4, message: 'sold out' } });
@@ -35,6 +36,13 @@ async function startServer(say: Say, port = 0) {
       duplex: (stream: grpc.ServerDuplexStream<Words, Words>) => {
         stream.on('data', (words: Words) => stream.write(words));
         stream.on('end', () => stream.end());
+      },
+    },
+    Listen: {
+      allow: ['order-service'],
+      serverStream: (stream: grpc.ServerWritableStream<Words, Words>) => {
+        for (const word of stream.request.text.split(' ')) stream.write({ text: word });
+        stream.end();
       },
     },
   };
@@ -191,12 +199,34 @@ test('without an instance the call fails at once', async () => {
   await expect(clientOf([]).call('Say', { text: '' })).rejects.toMatchObject({ code: 503400 });
 });
 
+const instanceAt = (port: number): Instance => ({
+  id: 'x',
+  service: 'seckill-service',
+  address: '127.0.0.1',
+  httpPort: 0,
+  grpcPort: port,
+  version: '0.1.0',
+  canary: false,
+});
+
+test('one request gets many answers; a caller that is not on the list gets none', async () => {
+  const server = await startServer((words) => Promise.resolve(words));
+  const instance = instanceAt(server.port());
+  const heard: string[] = [];
+
+  const stream = await clientOf([]).openServerStream('Listen', { text: 'one by one' }, instance);
+  for await (const { text } of stream as AsyncIterable<Words>) heard.push(text);
+  const stranger = await clientOf([], 'notify-service').openServerStream('Listen', { text: 'me' }, instance);
+  stranger.on('data', ({ text }: Words) => heard.push(text));
+  const refused = await new Promise<grpc.ServiceError>((resolve) => stranger.once('error', resolve));
+
+  expect(heard).toEqual(['one', 'by', 'one']);
+  expect(refused.code).toBe(grpc.status.PERMISSION_DENIED);
+});
+
 test('a stream is read only after its caller is verified', async () => {
   const server = await startServer((words) => Promise.resolve(words));
-  const instance = createStaticDiscovery({
-    x: [{ address: '127.0.0.1', http_port: 0, grpc_port: server.port() }],
-  }).instances('x')[0];
-  if (!instance) throw new Error('no instance');
+  const instance = instanceAt(server.port());
 
   const stream = await clientOf([server.port()]).openStream('Chat', instance);
   const echoed = new Promise((resolve) => stream.once('data', resolve));

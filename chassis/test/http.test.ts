@@ -179,6 +179,8 @@ test('the document tells every route, and is made of the same schemas', () => {
   ]);
   const make = document.paths?.['/api/v1/things']?.post;
   expect(make?.security).toEqual([{ bearer: [] }]);
+  expect(document.paths?.['/api/v1/things/{id}']?.delete?.security).toEqual([{ bearer: ['thing.delete'] }]);
+  expect(document.paths?.['/api/v1/callback']?.post?.security).toBeUndefined();
   expect(JSON.stringify(make?.requestBody)).toContain('"minimum":1');
   expect(JSON.stringify(make?.parameters)).toContain('Idempotency-Key');
 });

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { createBalancer } from '../src/balancer';
-import { createStaticDiscovery, type Discovery, type Instance } from '../src/discovery';
+import { createStaticDiscovery } from '../src/discovery';
 import { AppError } from '../src/errors';
 import { createMetrics } from '../src/metrics';
 import { newEvent } from '../src/message-broker';
@@ -66,59 +65,6 @@ describe('snowflake ids', () => {
   });
 });
 
-describe('balancer', () => {
-  const instance = (id: string, changes: Partial<Instance> = {}): Instance => ({
-    id,
-    service: 's',
-    address: 'a',
-    httpPort: 1,
-    grpcPort: 2,
-    version: '1',
-    canary: false,
-    ...changes,
-  });
-  const discovery = (instances: Instance[]): Discovery => ({
-    ...createStaticDiscovery({}),
-    instances: () => instances,
-    onChange: () => () => undefined,
-  });
-  const pickedOf = (balancer: ReturnType<typeof createBalancer>, times = 50) =>
-    new Set(
-      Array.from({ length: times }, () => balancer.pick()).map(
-        (pick) => (pick?.done('ok'), pick?.instance.id),
-      ),
-    );
-
-  test('one refused connection takes an instance out, and it comes back when it answers', () => {
-    let now = 0;
-    const balancer = createBalancer(discovery([instance('a'), instance('b')]), 's', () => now);
-    for (let pick = balancer.pick(); pick?.instance.id !== 'a'; pick = balancer.pick()) pick?.done('ok');
-    balancer.pick((each) => each.id === 'a')?.done('unreachable');
-
-    expect(pickedOf(balancer)).toEqual(new Set(['b']));
-    now = 2_001;
-    expect(pickedOf(balancer).has('b')).toBe(true);
-  });
-
-  test('three failures in a row take it out, two and a success do not', () => {
-    const balancer = createBalancer(discovery([instance('a'), instance('b')]), 's', () => 0);
-    const only = (id: string) => balancer.pick((each) => each.id === id);
-    for (const outcome of ['failed', 'failed', 'ok', 'failed', 'failed'] as const) only('a')?.done(outcome);
-    expect(pickedOf(balancer, 200).has('a')).toBe(true);
-
-    for (let index = 0; index < 3; index += 1) only('b')?.done('failed');
-    expect(pickedOf(balancer)).toEqual(new Set(['a']));
-  });
-
-  test('when all are out, all are in; when none is known, there is none', () => {
-    const balancer = createBalancer(discovery([instance('a')]), 's', () => 0);
-    balancer.pick()?.done('unreachable');
-
-    expect(balancer.pick()?.instance.id).toBe('a');
-    expect(createBalancer(discovery([]), 's').pick()).toBeUndefined();
-  });
-});
-
 test('static discovery knows its list, and says what it does not know', async () => {
   const discovery = createStaticDiscovery({ a: [{ address: '127.0.0.1', http_port: 1, grpc_port: 2 }] });
 
@@ -130,6 +76,16 @@ test('the same metric is made once', () => {
   const metrics = createMetrics({ service: 's' });
 
   expect(metrics.counter('a_total', 'a')).toBe(metrics.counter('a_total', 'a'));
+});
+
+test('a gauge that is looked up is looked up at each scrape', async () => {
+  const metrics = createMetrics({ service: 's' });
+  let depth = 1;
+  metrics.gauge('depth', 'd', [], (gauge) => gauge.set(depth));
+
+  expect(await metrics.registry.metrics()).toContain('depth{service="s"} 1');
+  depth = 2;
+  expect(await metrics.registry.metrics()).toContain('depth{service="s"} 2');
 });
 
 test('keys carry namespace and service, and a tag where asked', () => {

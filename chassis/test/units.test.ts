@@ -110,7 +110,7 @@ describe('config', () => {
   test('every problem is named at once, of the file and of the values', () => {
     writeFileSync(path.join(directory, 'x.yaml'), 'secrte: typo\n');
 
-    const problems = () => load({ BCRYPT_COST: '3', DISCOVERY: 'dns', STATIC_SERVICES: '{' });
+    const problems = () => load({ BCRYPT_COST: '3', DISCOVERY: 'zookeeper', STATIC_SERVICES: '{' });
 
     expect(problems).toThrow(ConfigError);
     for (const name of ['secrte', 'BCRYPT_COST', 'DISCOVERY', 'STATIC_SERVICES', 'INTERNAL_JWKS', 'SECRET'])

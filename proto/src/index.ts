@@ -1,4 +1,5 @@
 import { loadService } from './load';
+import type { AuthServiceDefinition } from './gen/onrush/auth/v1/AuthService';
 import type { OrderServiceDefinition } from './gen/onrush/order/v1/OrderService';
 import type { PaymentServiceDefinition } from './gen/onrush/payment/v1/PaymentService';
 import type { ProductServiceDefinition } from './gen/onrush/product/v1/ProductService';
@@ -7,6 +8,7 @@ import type { UserServiceDefinition } from './gen/onrush/user/v1/UserService';
 
 export * from './events';
 
+export const authService = loadService<AuthServiceDefinition>('onrush.auth.v1.AuthService');
 export const userService = loadService<UserServiceDefinition>('onrush.user.v1.UserService');
 export const productService = loadService<ProductServiceDefinition>('onrush.product.v1.ProductService');
 export const seckillService = loadService<SeckillServiceDefinition>('onrush.seckill.v1.SeckillService');

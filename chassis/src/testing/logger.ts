@@ -13,7 +13,9 @@ export function recordingLogger(service = 'test'): RecordingLogger {
   const lines: Record<string, unknown>[] = [];
   const destination = new Writable({
     write(chunk: Buffer, _encoding, done) {
-      lines.push(JSON.parse(chunk.toString()) as Record<string, unknown>);
+      // Lines of the access log that belong to one turn of the loop come as one piece.
+      for (const line of chunk.toString().trimEnd().split('\n'))
+        lines.push(JSON.parse(line) as Record<string, unknown>);
       done();
     },
   });
