@@ -1,5 +1,6 @@
 import { integer, loadConfig, mysqlConfig, processConfig, redisConfig } from '@onrush/chassis/config';
 import { z } from 'zod';
+import { longestAccessSeconds } from './domain/session';
 
 const schema = z.object({
   ...processConfig,
@@ -9,7 +10,7 @@ const schema = z.object({
   keyEncryptionSecret: z
     .base64()
     .refine((text) => Buffer.from(text, 'base64').length === 32, 'expected 32 bytes in base64'),
-  accessTokenSeconds: integer(60, 600).default(600),
+  accessTokenSeconds: integer(60, longestAccessSeconds).default(600),
   /** Failed log-ins of one name within 15 minutes before it has to wait. */
   loginFailureLimit: integer(3, 1000).default(10),
 });

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { insertRows } from '@onrush/chassis/mysql';
-import type { RefreshToken, Session } from '../domain/session';
+import type { EndedSession, RefreshToken, Session } from '../domain/session';
 
 interface Row {
   session_id: string;
@@ -59,18 +59,28 @@ export const sessionRepository = {
     await tx.query('UPDATE refresh_tokens SET used_at = ? WHERE token_hash = ?', [now, hash]);
   },
 
+  /** By the database's clock: whoever looks for what ended last must not depend on how the clocks of several instances agree. */
   async revoke(tx: EntityManager, sessionId: string, userId: string): Promise<void> {
-    await tx.query('UPDATE sessions SET revoked_at = ? WHERE id = ? AND user_id = ? AND revoked_at IS NULL', [
-      new Date(),
-      sessionId,
-      userId,
-    ]);
+    await tx.query(
+      'UPDATE sessions SET revoked_at = UTC_TIMESTAMP(3) WHERE id = ? AND user_id = ? AND revoked_at IS NULL',
+      [sessionId, userId],
+    );
   },
 
   async revokeAll(tx: EntityManager, userId: string): Promise<void> {
-    await tx.query('UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL', [
-      new Date(),
-      userId,
-    ]);
+    await tx.query(
+      'UPDATE sessions SET revoked_at = UTC_TIMESTAMP(3) WHERE user_id = ? AND revoked_at IS NULL',
+      [userId],
+    );
+  },
+
+  /** Sessions that ended after that one, by time and then by id, at most `limit`. */
+  async findRevokedAfter(tx: EntityManager, last: EndedSession, limit: number): Promise<EndedSession[]> {
+    const rows = await tx.query<{ id: string; revoked_at: Date }[]>(
+      `SELECT id, revoked_at FROM sessions WHERE revoked_at >= ? AND (revoked_at > ? OR id > ?)
+       ORDER BY revoked_at, id LIMIT ?`,
+      [last.revokedAt, last.revokedAt, last.id, limit],
+    );
+    return rows.map((row) => ({ id: row.id, revokedAt: row.revoked_at }));
   },
 };

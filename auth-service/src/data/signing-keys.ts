@@ -6,8 +6,10 @@ import type { Logger } from '@onrush/chassis/logger';
 import { insertRows } from '@onrush/chassis/mysql';
 
 const rotateAfterMs = 30 * 86_400_000;
+/** A new key is published for so long before it signs: every instance reads the table, and every gateway the keys, each minute. */
+const publishedBeforeUseMs = 5 * 60_000;
 /** An old key stays published for twice the life of what it signed. */
-const publishedAfterRotationMs = 2 * 600_000;
+const publishedAfterUseMs = 2 * 600_000;
 const reloadMs = 60_000;
 
 interface Row {
@@ -53,7 +55,7 @@ export function createSigningKeys(options: {
           'SELECT kid, public_jwk, sealed_private_jwk, created_at FROM signing_keys ORDER BY created_at DESC, kid LIMIT 3',
         );
         const newest = known[0];
-        if (newest && Date.now() - newest.created_at.getTime() < rotateAfterMs) return known;
+        if (newest && ageMs(newest) < rotateAfterMs) return known;
         const fresh = await createKey(secret);
         await insertRows(tx, 'signing_keys', {
           columns: ['kid', 'public_jwk', 'sealed_private_jwk', 'created_at'],
@@ -69,12 +71,13 @@ export function createSigningKeys(options: {
   }
 
   async function adopt(rows: Row[]): Promise<void> {
-    const [newest] = rows;
-    if (!newest) throw new Error('no signing key');
-    const privateJwk = JSON.parse(unseal(newest.sealed_private_jwk, secret)) as JWK;
-    current = { kid: newest.kid, key: (await importJWK(privateJwk, 'EdDSA')) as CryptoKey };
-    const stillNeeded = Date.now() - newest.created_at.getTime() < publishedAfterRotationMs;
-    published = (stillNeeded ? rows : [newest]).map((row) => JSON.parse(row.public_jwk) as JWK);
+    const signing = rows.find((row) => ageMs(row) >= publishedBeforeUseMs) ?? rows.at(-1);
+    if (!signing) throw new Error('no signing key');
+    const privateJwk = JSON.parse(unseal(signing.sealed_private_jwk, secret)) as JWK;
+    current = { kid: signing.kid, key: (await importJWK(privateJwk, 'EdDSA')) as CryptoKey };
+    const isNewlySigning = ageMs(signing) - publishedBeforeUseMs < publishedAfterUseMs;
+    const needed = isNewlySigning ? rows : rows.slice(0, rows.indexOf(signing) + 1);
+    published = needed.map((row) => JSON.parse(row.public_jwk) as JWK);
   }
 
   return {
@@ -105,6 +108,8 @@ export function createSigningKeys(options: {
     },
   };
 }
+
+const ageMs = (row: Row): number => Date.now() - row.created_at.getTime();
 
 async function createKey(secret: Buffer): Promise<Row> {
   const kid = randomUUID();

@@ -14,6 +14,21 @@ export interface RefreshToken {
   revokedAt: Date | null;
 }
 
+/** A session that was ended before its time. */
+export interface EndedSession {
+  id: string;
+  revokedAt: Date;
+}
+
+/** The most that the configuration may give an access token. */
+export const longestAccessSeconds = 600;
+
+/** For clocks that differ, and for a token that was being signed while its session ended. */
+const forgetMarginMs = 60_000;
+
+/** How long after its end a session may still have a good access token. */
+export const rememberedMs = longestAccessSeconds * 1_000 + forgetMarginMs;
+
 const day = 86_400_000;
 const absoluteLifeMs = 30 * day;
 const idleLifeMs = 7 * day;

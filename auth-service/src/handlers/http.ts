@@ -5,6 +5,7 @@ import { logIn, type LoggedIn, type LogIn } from '../use-cases/log-in';
 import { logOut } from '../use-cases/log-out';
 import { refresh } from '../use-cases/refresh';
 import { errors } from '../errors';
+import { ipRuleRoutes } from './ip-rules';
 
 const credentials = z.strictObject({
   username: z.string().min(1).max(64),
@@ -78,5 +79,6 @@ export function httpRoutes(deps: LogIn & { accessTokenSeconds: number }): Route[
       { summary: 'The keys that verify access tokens', access: 'public', reply: jwks, bare: 'json' },
       () => Promise.resolve({ keys: deps.keys.jwks().keys }),
     ),
+    ...ipRuleRoutes(deps),
   ];
 }

@@ -3,7 +3,7 @@ import { inTransaction } from '@onrush/chassis/mysql';
 import { hashOf } from '../data/refresh-tokens';
 import { sessionRepository } from '../data/session-repository';
 
-/** Ends one session of the user, named by itself or by its refresh token, or every one. Access tokens live on until they expire. */
+/** Ends one session of the user, named by itself or by its refresh token, or every one. Gateways hear of it within a second (data/revocation-log.ts). */
 export async function logOut(
   { db }: { db: DataSource },
   userId: string,
