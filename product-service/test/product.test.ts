@@ -1,4 +1,6 @@
 import { badRequestsOf, problemsWith } from '@onrush/chassis/testing/bad-requests';
+import { createMetrics } from '@onrush/chassis/metrics';
+import { createOutbox } from '@onrush/chassis/outbox';
 import { createKeys } from '@onrush/chassis/redis';
 import { releaseTogether } from '@onrush/chassis/testing/gate';
 import { silentLogger } from '@onrush/chassis/testing/logger';
@@ -6,9 +8,13 @@ import { admin, buyer } from '@onrush/chassis/testing/service';
 import { eventually } from '@onrush/chassis/testing/wait';
 import { productChanged, productService } from '@onrush/proto';
 import { createProductCache } from '../src/data/product-cache';
+import { createProductRepository } from '../src/data/product-repository';
 import { ProductTable } from '../src/data/product-table';
+import type { Product } from '../src/domain/product';
 import { errors } from '../src/errors';
 import { httpRoutes } from '../src/handlers/http';
+import { adjustStock } from '../src/use-cases/adjust-stock';
+import { updateProduct } from '../src/use-cases/update-product';
 import { productBody, startFixture, type Fixture, type ProductView } from './fixture';
 
 let fixture: Fixture;
@@ -101,17 +107,19 @@ test('of two changes of the same version one wins, and the cached page follows i
   ).toBe(404301);
 });
 
-test('a reader who was slow does not bring an old page back', async () => {
-  const product = await fixture.createProduct({ price: 500 });
-  const cache = createProductCache({
+const productCache = () =>
+  createProductCache({
     redis: fixture.redis.redis,
     keys: createKeys(fixture.namespace, 'product'),
     seconds: 30,
     logger: silentLogger,
   });
+
+test('a reader who was slow does not bring an old page back', async () => {
+  const product = await fixture.createProduct({ price: 500 });
   const change = { user: admin, body: { price: 700, version: 1 } };
 
-  await cache.read(product.id, async () => {
+  await productCache().read(product.id, async () => {
     const old = await fixture.db.getRepository(ProductTable).findOneByOrFail({ id: product.id });
     await fixture.http.call(`PUT /api/v1/admin/products/${product.id}`, change);
     return old;
@@ -119,6 +127,57 @@ test('a reader who was slow does not bring an old page back', async () => {
 
   const page = await fixture.http.call<ProductView>(`GET /api/v1/products/${product.id}`);
   expect(page.body.data).toMatchObject({ price: 700, version: 2 });
+});
+
+test('while a change commits, its page comes from the database, and what is read before is not kept', async () => {
+  const { id } = await fixture.createProduct();
+  const cache = productCache();
+  const stored = await fixture.db.getRepository(ProductTable).findOneByOrFail({ id });
+  const load = jest.fn(() => Promise.resolve(stored));
+  await cache.read(id, load);
+  await cache.read(id, load);
+  expect(load).toHaveBeenCalledTimes(1);
+
+  await cache.outdate(id, 2);
+  await cache.read(id, load);
+  await cache.read(id, load);
+
+  expect(load).toHaveBeenCalledTimes(3);
+});
+
+type ChangeDeps = Parameters<typeof updateProduct>[0];
+test.each<[string, (deps: ChangeDeps, id: string) => Promise<Product>, Partial<ProductView>]>([
+  ['product', (deps, id) => updateProduct(deps, { id, version: 1 }, { price: 700 }), { price: 700 }],
+  [
+    'stock',
+    (deps, id) => adjustStock(deps, { productId: id, delta: 3, reason: 'recount', by: '1' }),
+    { stock: 13 },
+  ],
+])('whoever hears of a changed %s at once finds the new page', async (_what, change, changed) => {
+  const { id } = await fixture.createProduct({ price: 500, stock: 10 });
+  await fixture.http.call(`GET /api/v1/products/${id}`);
+  const stored = createProductRepository(fixture.db);
+  const seen: (Product | null)[] = [];
+  // The change is committed when the service reads it, and from then on any relay may have announced it.
+  const find = async () => {
+    seen.push(await productCache().read(id, () => stored.find(id)));
+    return stored.find(id);
+  };
+
+  await change({ ...changeDeps(), products: { ...stored, find } }, id);
+
+  expect(seen).toEqual([expect.objectContaining({ ...changed, version: 2 })]);
+});
+
+const changeDeps = (): Omit<ChangeDeps, 'products'> => ({
+  db: fixture.db,
+  cache: productCache(),
+  outbox: createOutbox({
+    db: fixture.db,
+    broker: fixture.kafka.broker,
+    logger: silentLogger,
+    metrics: createMetrics({ service: 'test' }),
+  }),
 });
 
 test('30 refused writes at once leave the service answering', async () => {

@@ -1,4 +1,5 @@
 import { newEvent } from '@onrush/chassis/message-broker';
+import { captureCall } from '@onrush/chassis/testing/captured-call';
 import { releaseTogether } from '@onrush/chassis/testing/gate';
 import { eventually } from '@onrush/chassis/testing/wait';
 import { orderCancelled, orderPaid, productService, type OrderEvent } from '@onrush/proto';
@@ -153,4 +154,29 @@ test('lines of the same product become one, in product order', () => {
     { productId: '3', quantity: 2 },
     { productId: '20', quantity: 5 },
   ]);
+});
+
+test.each([
+  ['ReserveStock', '9001'],
+  ['ConfirmStock', '9002'],
+  ['ReleaseStock', '9003'],
+] as const)('a captured %s, sent again with its token, changes nothing more', async (name, orderId) => {
+  const product = await fixture.createProduct({ stock: 10 });
+  const lines = [{ productId: product.id, quantity: 3 }];
+  if (name !== 'ReserveStock') await asOrders().call('ReserveStock', { orderId, lines });
+  const captured = captureCall({
+    port: fixture.config.grpcPort,
+    method: productService[name],
+    token: await fixture.tokens.of('order-service').issue('product-service'),
+    request: name === 'ReserveStock' ? { orderId, lines } : { orderId },
+  });
+
+  const first = await captured.send();
+  const after = [await stockOf(product.id), await fixture.ledgerSum(product.id)];
+  const again = await releaseTogether(10, () => captured.send());
+
+  captured.close();
+  expect(first).toEqual({ changed: true });
+  expect(again).toEqual(Array(10).fill({ status: 'fulfilled', value: { changed: false } }));
+  expect([await stockOf(product.id), await fixture.ledgerSum(product.id)]).toEqual(after);
 });

@@ -1,7 +1,7 @@
 -- Keeps a product for a while, unless a newer version of it is kept already.
 --
 -- KEYS: 1 page (hash)   version, json
--- ARGV: version, JSON, seconds
+-- ARGV: version, JSON (empty: only what is older goes), seconds
 -- Returns 1 when it is kept, 0 when a newer one stays.
 local known = redis.call('HGET', KEYS[1], 'version')
 if known and tonumber(known) > tonumber(ARGV[1]) then return 0 end

@@ -9,8 +9,15 @@ import type { Product } from '../domain/product';
  */
 export interface ProductCache {
   read(id: string, load: () => Promise<Product | null>): Promise<Product | null>;
-  keep(product: Product): Promise<void>;
+  /**
+   * Called before a change commits: from here on, what is older than `version` is neither shown nor kept. So whoever hears of the change,
+   * however soon, does not find the page before it.
+   */
+  outdate(id: string, version: number): Promise<void>;
 }
+
+/** Stands for a version that nobody has read yet. */
+const nothingYet = '';
 
 const keepNewest = loadScript<number>(__dirname, 'keep-newest-1.lua');
 
@@ -25,14 +32,13 @@ export function createProductCache(options: {
 
   const pageOf = (id: string) => keys('product-page', id);
 
-  async function keep(product: Product): Promise<void> {
-    const values = [product.version, JSON.stringify(product), seconds];
-    await keepNewest.run(redis, [pageOf(product.id)], values).catch(away);
+  async function keep(id: string, version: number, json: string): Promise<void> {
+    await keepNewest.run(redis, [pageOf(id)], [version, json, seconds]).catch(away);
   }
 
   async function load(fromDatabase: () => Promise<Product | null>): Promise<Product | null> {
     const product = await fromDatabase();
-    if (product) await keep(product);
+    if (product) await keep(product.id, product.version, JSON.stringify(product));
     return product;
   }
 
@@ -41,7 +47,7 @@ export function createProductCache(options: {
       const cached = await redis.hget(pageOf(id), 'json').catch(away);
       return cached ? revive(cached) : load(fromDatabase);
     },
-    keep,
+    outdate: (id, version) => keep(id, version, nothingYet),
   };
 }
 

@@ -22,11 +22,12 @@ export async function adjustStock(
     if (!(await stockRepository.adjust(tx, productId, delta)))
       throw errors.stockShort({ meta: { productId, delta } });
     await stockRepository.record(tx, { productId, delta, reason, reference: by });
-    await outbox.add(tx, [changed({ id: productId, version: current.version + 1, updatedAt: new Date() })]);
+    const version = current.version + 1;
+    await outbox.add(tx, [changed({ id: productId, version, updatedAt: new Date() })]);
+    await cache.outdate(productId, version);
   });
   outbox.wake();
   const product = await products.find(productId);
   if (!product) throw errors.productNotFound();
-  await cache.keep(product);
   return product;
 }

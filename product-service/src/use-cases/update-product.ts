@@ -19,12 +19,12 @@ export async function updateProduct(
   const isDone = await inTransaction(db, async (tx) => {
     if (!(await products.update(tx, id, version, { ...change, updatedAt }))) return false;
     await outbox.add(tx, [changed({ id, version: version + 1, updatedAt })]);
+    await cache.outdate(id, version + 1);
     return true;
   });
   const product = await products.find(id);
   if (!product) throw errors.productNotFound();
   if (!isDone) throw errors.versionChanged({ meta: { id, version } });
   outbox.wake();
-  await cache.keep(product);
   return product;
 }
