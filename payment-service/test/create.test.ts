@@ -1,4 +1,5 @@
 import { paymentService } from '@onrush/proto';
+import { captureCall } from '@onrush/chassis/testing/captured-call';
 import { releaseTogether } from '@onrush/chassis/testing/gate';
 import { buyer } from '@onrush/chassis/testing/service';
 import { eventually } from '@onrush/chassis/testing/wait';
@@ -212,4 +213,21 @@ test('order-service gets the same payment over gRPC, and nobody else gets anythi
     foreign.call('CreatePayment', { orderId, userId: '7', channel: 'mock' }),
   ])
     await expect(call).rejects.toMatchObject({ status: 'PERMISSION_DENIED' });
+});
+
+test('a captured CreatePayment, sent again with its token, is the same payment', async () => {
+  const orderId = fixture.placeOrder();
+  const captured = captureCall({
+    port: fixture.config.grpcPort,
+    method: paymentService.CreatePayment,
+    token: await fixture.tokens.of('order-service').issue('payment-service'),
+    request: { orderId, userId: '7', channel: 'mock' },
+  });
+
+  const first = await captured.send();
+  const again = await releaseTogether(10, () => captured.send());
+
+  captured.close();
+  expect(again).toEqual(Array(10).fill({ status: 'fulfilled', value: first }));
+  expect(await paymentsOf(orderId)).toHaveLength(1);
 });

@@ -1,3 +1,4 @@
+import { captureCall } from '@onrush/chassis/testing/captured-call';
 import { newEvent } from '@onrush/chassis/message-broker';
 import { releaseTogether } from '@onrush/chassis/testing/gate';
 import { buyer } from '@onrush/chassis/testing/service';
@@ -256,4 +257,28 @@ test('activities are listed with status and what is left', async () => {
   expect(status.body.data).toMatchObject({ status: 'SOLD_OUT', remaining: 0 });
   expect(detail.body.data).toMatchObject({ title: 'Listed', price: 12_800, product_name: 'Ticket' });
   expect((await fixture.http.call('GET /api/v1/seckill/activities?page_size=1000')).status).toBe(400);
+});
+
+test.each([
+  ['with a key is the same purchase', 'captured', 2],
+  ['without one is refused, where one is all that a user may have', '', 1],
+])('a captured Buy, sent again with its token, %s', async (_name, idempotencyKey, limit) => {
+  const activityId = await fixture.openActivity({ total: 10, per_user_limit: limit });
+  const captured = captureCall({
+    port: fixture.config.grpcPort,
+    method: seckillService.Buy,
+    token: await fixture.tokens.of('gateway').issue('seckill-service'),
+    request: { activityId, userId: '60', quantity: 1, idempotencyKey },
+  });
+
+  const first = await captured.send();
+  const again = await releaseTogether(10, () => captured.send());
+
+  captured.close();
+  const expected = idempotencyKey
+    ? first
+    : expect.objectContaining({ orderNo: '0', refusal: expect.anything() });
+  expect(first.refusal).toBeNull();
+  expect(again).toEqual(Array(10).fill({ status: 'fulfilled', value: expected }));
+  expect(await fixture.sales.read(activityId)).toMatchObject({ remaining: 9 });
 });
