@@ -1,0 +1,179 @@
+import { createMetrics } from '@onrush/chassis/metrics';
+import { createConcurrencyLimit, shed, type Priority } from '../src/limits/concurrency-limit';
+import { simulate, type Phase } from './queue-simulation';
+
+function create(
+  options: { initial?: number; min?: number; loopDelayMs?: () => number; rttFloorMs?: number } = {},
+) {
+  const clock = { ms: 1_000 };
+  const metrics = createMetrics({ service: 'test' });
+  const limit = createConcurrencyLimit({
+    initial: 20,
+    min: 8,
+    max: 10_000,
+    rttFloorMs: 1,
+    now: () => clock.ms,
+    metrics,
+    ...options,
+  });
+  const fill = (priority: Priority) => {
+    let taken = 0;
+    while (limit.acquire(priority) !== shed) taken += 1;
+    return taken;
+  };
+  const run = (...phases: Phase[]) => simulate(limit, clock, phases);
+  return { clock, limit, metrics, fill, run };
+}
+
+/** Twenty servers of 10 ms each: two answers a millisecond at most. */
+const servers = 20;
+const peakPerMs = 2;
+
+describe('on a simulated server', () => {
+  test('at ten times the load it can carry, at least 80 % of the peak is answered in time', () => {
+    const { run } = create();
+
+    const [, steady] = run(
+      { forMs: 5_000, servers, crowdPerMs: 20 },
+      { forMs: 20_000, servers, crowdPerMs: 20 },
+    );
+
+    expect(steady?.goodPerMs).toBeGreaterThan(0.8 * peakPerMs);
+    expect(steady?.timedOut).toBe(0);
+  });
+
+  test('the limit stays near the capacity, however long the crowd stays', () => {
+    const { run } = create();
+
+    const results = run(...[1, 2, 3].map(() => ({ forMs: 60_000, servers, crowdPerMs: 3 })));
+
+    // Seven tenths of it are the crowd's; twice the usual latency is tolerated.
+    for (const { limit } of results) {
+      expect(limit * 0.7).toBeGreaterThan(servers);
+      expect(limit * 0.7).toBeLessThan(servers * 3.5);
+    }
+  });
+
+  test('it falls with the capacity, and comes back with it', () => {
+    const { run } = create();
+    const crowdPerMs = 20;
+
+    const [full, , half, , again] = run(
+      { forMs: 20_000, servers, crowdPerMs },
+      { forMs: 10_000, servers: servers / 4, crowdPerMs },
+      { forMs: 20_000, servers: servers / 4, crowdPerMs },
+      { forMs: 10_000, servers, crowdPerMs },
+      { forMs: 20_000, servers, crowdPerMs },
+    );
+
+    expect(half?.limit).toBeLessThan((full?.limit ?? 0) / 2);
+    expect(half?.goodPerMs).toBeGreaterThan((0.8 * peakPerMs) / 4);
+    expect(again?.limit).toBeGreaterThan((full?.limit ?? 0) * 0.8);
+    expect(again?.goodPerMs).toBeGreaterThan(0.8 * peakPerMs);
+  });
+
+  test('a crowd of ten times the capacity sheds no winner', () => {
+    const { run } = create();
+
+    const results = run(
+      { forMs: 5_000, servers, crowdPerMs: 20, winnersPerMs: 0.5 },
+      { forMs: 5_000, servers: servers / 2, crowdPerMs: 20, winnersPerMs: 0.5 },
+      { forMs: 5_000, servers, crowdPerMs: 20, winnersPerMs: 0.5 },
+    );
+
+    expect(results.map(({ shedWinners }) => shedWinners)).toEqual([0, 0, 0]);
+    expect(results.map(({ shedCrowd }) => shedCrowd > 50_000)).toEqual([true, true, true]);
+  });
+
+  test('latencies below the floor do not shrink it', () => {
+    const { run } = create({ initial: 100, rttFloorMs: 50 });
+
+    const [, crowd] = run(
+      { forMs: 5_000, servers, crowdPerMs: 0.5 },
+      { forMs: 20_000, servers, crowdPerMs: 20 },
+    );
+
+    // 70 in flight on 20 servers take 35 ms each, where 10 ms are usual.
+    expect(crowd?.limit).toBeGreaterThanOrEqual(100);
+  });
+});
+
+test('each priority has its share, and winners get in where all is taken', () => {
+  const { limit, fill } = create({ initial: 100 });
+
+  const taken = [fill('crowd'), fill('normal'), fill('winner')];
+
+  expect(taken).toEqual([70, 15, 115]);
+  expect(limit.inFlight()).toBe(200);
+});
+
+test('what is released can be taken again', () => {
+  const { limit, fill } = create({ initial: 100 });
+  fill('crowd');
+  limit.release(1, 'ignored');
+
+  const next = limit.acquire('crowd');
+
+  expect(next).not.toBe(shed);
+});
+
+test('timeouts shrink it by a tenth for each window, one slow route of many does not', () => {
+  const { clock, limit } = create({ initial: 150 });
+  const window = (dropped: number) => {
+    const tokens = Array.from({ length: 100 }, () => limit.acquire('crowd'));
+    clock.ms += 200;
+    tokens.forEach((token, index) => limit.release(token, index < dropped ? 'dropped' : 'ok'));
+    return limit.limit();
+  };
+
+  const afterNone = window(0);
+  const afterOne = window(1);
+  const afterMany = window(5);
+
+  expect(afterOne).toBeGreaterThan(afterNone);
+  expect(afterMany).toBeLessThanOrEqual(Math.ceil(afterOne * 0.9));
+  expect(afterMany).toBeGreaterThanOrEqual(Math.floor(afterOne * 0.9));
+});
+
+test('it does not grow while less than half of it is used, and never leaves its bounds', () => {
+  const { clock, limit } = create({ initial: 1_000, min: 900 });
+  for (let window = 0; window < 100; window += 1) {
+    const tokens = Array.from({ length: 300 }, () => limit.acquire('normal'));
+    clock.ms += 200;
+    for (const token of tokens) limit.release(token, 'ok');
+  }
+  const unused = limit.limit();
+
+  for (let window = 0; window < 100; window += 1) {
+    const tokens = Array.from({ length: 300 }, () => limit.acquire('normal'));
+    clock.ms += 200;
+    for (const token of tokens) limit.release(token, 'dropped');
+  }
+
+  expect(unused).toBe(1_000);
+  expect(limit.limit()).toBe(900);
+});
+
+test('when the event loop is behind, the crowd gets less, and nobody else does', () => {
+  const delay = { ms: 150 };
+  const atEase = create({ initial: 100, loopDelayMs: () => delay.ms });
+  const behind = create({ initial: 100, loopDelayMs: () => delay.ms });
+
+  const before = atEase.fill('crowd');
+  delay.ms = 400;
+  const crowd = behind.fill('crowd');
+  const normal = behind.fill('normal');
+
+  expect([before, crowd, normal]).toEqual([70, 35, 50]);
+});
+
+test('the limit, the requests in flight and those shed are measured', async () => {
+  const { metrics, fill } = create({ initial: 100 });
+  fill('crowd');
+
+  const text = await metrics.registry.metrics();
+
+  expect(text).toMatch(/^gateway_concurrency_limit\{.*\} 100$/m);
+  expect(text).toMatch(/^gateway_in_flight\{.*\} 70$/m);
+  expect(text).toMatch(/^gateway_shed_total\{priority="crowd".*\} 1$/m);
+});
