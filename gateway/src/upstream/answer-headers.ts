@@ -1,0 +1,32 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** For one connection only, not for those behind it (RFC 9110 §7.6.1); proxy-* go by their prefix. */
+const hopByHop = new Set(['connection', 'keep-alive', 'transfer-encoding', 'trailer', 'te', 'upgrade']);
+
+/** Names (in lower case) and values in turn, without what an upstream said to the gateway alone. */
+export function endToEndHeaders(headers: IncomingHttpHeaders): string[] {
+  const named = namedByConnection(headers.connection);
+  const kept: string[] = [];
+  for (const name of Object.keys(headers)) {
+    if (hopByHop.has(name) || name.startsWith('proxy-') || named?.includes(name)) continue;
+    const value = headers[name];
+    if (typeof value === 'string') kept.push(name, value);
+    else if (value) for (const each of value) kept.push(name, each);
+  }
+  return kept;
+}
+
+function namedByConnection(connection: string | string[] | undefined): string[] | undefined {
+  // The usual case, without a list for it.
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return undefined;
+  return String(connection)
+    .split(',')
+    .map((name) => name.trim().toLowerCase());
+}
+
+/** The value of a header in a list of names and values in turn; the name in lower case. */
+export function headerOf(headers: string[], wanted: string): string | undefined {
+  for (let index = 0; index < headers.length; index += 2)
+    if (headers[index] === wanted) return headers[index + 1];
+  return undefined;
+}
