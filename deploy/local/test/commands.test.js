@@ -4,6 +4,8 @@ const path = require('node:path');
 const { parseArguments, UsageError } = require('../../../scripts/arguments');
 const { createProgress } = require('../../../scripts/progress');
 
+const script = path.join(__dirname, '..', '..', '..', 'scripts', 'onrush.js');
+
 describe('arguments', () => {
   test('flags and words are those of the command', () => {
     expect(parseArguments(['start', '--once'])).toEqual({
@@ -36,7 +38,6 @@ describe('arguments', () => {
   });
 
   test('a NAMESPACE that fits no schema name is refused, before anything is done', () => {
-    const script = path.join(__dirname, '..', '..', '..', 'scripts', 'onrush.js');
     const env = { ...process.env, NAMESPACE: 'Shop; DROP' };
     const { status, stdout, stderr } = spawnSync(process.execPath, [script, 'start'], {
       encoding: 'utf8',
@@ -49,11 +50,39 @@ describe('arguments', () => {
   });
 
   test('a wrong argument ends the command with 2, before anything is done', () => {
-    const script = path.join(__dirname, '..', '..', '..', 'scripts', 'onrush.js');
     const { status, stderr } = spawnSync(process.execPath, [script, 'start', '--onec'], { encoding: 'utf8' });
 
     expect(status).toBe(2);
     expect(stderr).toContain('unknown argument "--onec"');
+  });
+});
+
+describe('bench', () => {
+  /** Whoever asks for the servers here learns that this is no address, and ends with 1. */
+  const bench = (...args) =>
+    spawnSync(process.execPath, [script, 'bench', ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, MYSQL_URL: 'mysql://' },
+    });
+
+  test.each([
+    [['gatwy'], "unknown command 'gatwy'"],
+    [['gateway', '--rounds', 'x'], "'--rounds <n>' argument 'x' is invalid"],
+    [['seckill', '--buyers', '-1'], "'--buyers <n>' argument '-1' is invalid"],
+    [[], 'Usage: npm run bench'],
+  ])('%j is refused with 2, before a server is asked for', (args, message) => {
+    const { status, stderr } = bench(...args);
+
+    expect(stderr).toContain(message);
+    expect(status).toBe(2);
+  });
+
+  test('help needs no servers, a benchmark does', () => {
+    expect(bench('gateway', '--help')).toMatchObject({ status: 0, stderr: '' });
+    expect(bench('gateway')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('MYSQL_URL is no address'),
+    });
   });
 });
 
