@@ -38,3 +38,5 @@ export function startFleet(options: {
 export function firstAdmin(fleet: Fleet): { username: string; password: string | null; created: boolean };
 export function stopFleet(namespace?: string): Promise<void>;
 export const services: string[];
+/** A service may run as several processes. */
+export const processNames: string[];

@@ -18,10 +18,16 @@ const processes = [
   ...services.map((service) => ({ name: service, service })),
   { name: 'seckill-worker', service: 'seckill-service' },
 ];
+const processNames = processes.map(({ name }) => name);
 const roles = { 'seckill-service': 'api', 'seckill-worker': 'worker' };
 /** What follows a purchase, and may do so a second later: on a busy machine it lets those go first whom somebody waits for. */
 const followers = ['seckill-worker', 'order-service', 'notify-service'];
 const followerNiceness = 15;
+
+/** Here everybody has the same address: what one may do is what all clients of a demo or a benchmark do together. */
+const addressLimit = { address: { rate: 200_000, burst: 400_000 } };
+const rateLimits = { read: addressLimit, write: addressLimit, buy: addressLimit, callback: addressLimit };
+const connectionLimit = 16_000;
 
 /** A fleet's folder of pid files, and of logs. */
 const folderOf = (namespace) => (namespace ? `fleet-${namespace}` : 'fleet');
@@ -75,7 +81,12 @@ function environmentOf({ name: processName, service }, { namespace, servers, por
       MOCK_PAYMENT_SECRET: ownSecrets.mockPaymentSecret,
       PUBLIC_URL: `http://127.0.0.1:${ports.gateway.http}`,
     }),
+    ...(service === 'gateway' && {
+      RATE_LIMITS: JSON.stringify(rateLimits),
+      MAX_CONNECTIONS_PER_ADDRESS: String(connectionLimit),
+    }),
     ...(roles[processName] && { ROLE: roles[processName] }),
+    ...(service === 'gateway' && process.env.WORKERS && { WORKERS: process.env.WORKERS }),
     ...extra?.[processName],
   };
 }
@@ -220,4 +231,13 @@ const stopFleets = (prefix = '') =>
       .map(stopFleet),
   );
 
-module.exports = { firstAdmin, startFleet, stopFleet, stopFleets, fleetsUp, services };
+module.exports = {
+  environmentOf,
+  firstAdmin,
+  startFleet,
+  stopFleet,
+  stopFleets,
+  fleetsUp,
+  processNames,
+  services,
+};

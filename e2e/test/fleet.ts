@@ -13,11 +13,14 @@ export interface TestFleet {
   stop(): Promise<void>;
 }
 
-/** The built services as processes of their own, in a namespace of the test file's own. */
-export async function startTestFleet(label: string): Promise<TestFleet> {
+/** The built services as processes of their own, in a namespace of the test file's own; `extra` is the environment of some of them. */
+export async function startTestFleet(
+  label: string,
+  extra: Record<string, Record<string, string>> = {},
+): Promise<TestFleet> {
   const servers = readServers();
   const namespace = `t_${label}_${randomBytes(3).toString('hex')}`;
-  const fleet = await startFleet({ servers, namespace });
+  const fleet = await startFleet({ servers, namespace, extra });
   const api = createApi(fleet.gatewayUrl, 128);
   const stop = async () => {
     await api.close();

@@ -5,6 +5,7 @@ import { judge } from '../src/checks/invariants';
 import { waitUntilSettled } from '../src/checks/settled';
 import { cancel, newHistory, pay, tryToBuy, waitForOrder, type Ticket } from '../src/sale-client';
 import { startTestFleet, type TestFleet } from './fleet';
+import { found, listedRoutes, rows, text } from './pages';
 
 let world: TestFleet;
 let buyers: Buyer[];
@@ -74,19 +75,45 @@ test('one ticket goes from hand to hand: one buyer cancels, one lets it expire, 
   ).toBe('RELEASED');
 }, 120_000);
 
-test('a newcomer sees the health, the document and the pages of the gateway', async () => {
+test('a newcomer sees the fleet in good health', async () => {
   const health = await world.api.call<unknown>('GET /health');
-  const document = await fetch(`${world.fleet.gatewayUrl}/openapi.json`).then(
-    (answer) => answer.json() as Promise<{ paths: object }>,
-  );
 
   expect(health.status).toBe(200);
-  expect(Object.keys(document.paths)).toEqual(
-    expect.arrayContaining([
-      '/api/v1/orders',
-      '/api/v1/seckill/activities/{id}/buy',
-      '/api/v1/user/login',
-      '/api/v1/notifications',
-    ]),
+});
+
+interface Operation {
+  security?: { bearer: string[] }[];
+}
+
+/** As docs/api.md has it. */
+function authOf({ security }: Operation): string {
+  if (!security) return '—';
+  const permissions = security.flatMap(({ bearer }) => bearer);
+  return permissions.length > 0 ? `A:${permissions.join(',')}` : 'U';
+}
+
+test('the document has every route that the page of the public API lists, for whom it says, and no other', async () => {
+  const answer = await fetch(`${world.fleet.gatewayUrl}/openapi.json`);
+  const { paths } = (await answer.json()) as { paths: Record<string, Record<string, Operation>> };
+  const published = Object.entries(paths).flatMap(([at, operations]) =>
+    Object.entries(operations).map(
+      ([method, operation]) =>
+        `${method.toUpperCase()} ${at.replace(/\{(\w+)\}/g, ':$1')} ${authOf(operation)}`,
+    ),
   );
+
+  // OpenAPI has no word for a signature over the body.
+  const listed = listedRoutes().map(({ at, auth }) => `${at} ${auth === 'S' ? '—' : auth}`);
+  expect(published.sort()).toEqual(listed.sort());
+});
+
+test('the gateway’s README names every metric of a gateway that serves, and no other', async () => {
+  const answer = await fetch(`http://127.0.0.1:${world.fleet.ports['gateway']?.management}/metrics`);
+  // What prom-client tells of the process and of Node; and a primary, where there is one, of its workers.
+  const served = found(await answer.text(), /^# TYPE (\w+) /gm).filter(
+    (name) => !/^(process|nodejs|worker)_/.test(name),
+  );
+  const named = rows(text('gateway', 'README.md'), /^`[a-z_]+`/).map(([cell = '']) => cell);
+
+  expect(found(named.join(), /`(\w+)`/g)).toEqual(served);
 });

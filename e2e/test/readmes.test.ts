@@ -1,32 +1,9 @@
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import path from 'node:path';
 import { environmentName, serviceConfig } from '@onrush/chassis/config';
 import * as proto from '@onrush/proto';
 import type { z } from 'zod';
-
-const root = path.resolve(__dirname, '..', '..');
-const text = (...parts: string[]): string => readFileSync(path.join(root, ...parts), 'utf8');
-const sources = (service: string, pattern = 'src/**/*.ts'): string =>
-  globSync(pattern, { cwd: path.join(root, service) })
-    .sort()
-    .map((file) => text(service, file))
-    .join('\n');
-
-/** The rows of every table of a README whose first cell looks like that, cells trimmed. */
-const rows = (readme: string, first: RegExp): string[][] =>
-  readme
-    .split('\n')
-    .filter((line) => line.startsWith('|'))
-    .map((line) =>
-      line
-        .slice(1, -1)
-        .split('|')
-        .map((cell) => cell.trim()),
-    )
-    .filter(([cell = '']) => first.test(cell));
-
-const found = (source: string, pattern: RegExp): string[] =>
-  [...new Set([...source.matchAll(pattern)].map((match) => match[1] ?? ''))].sort();
+import { found, listedPages, listedRoutes, root, rows, sources, text } from './pages';
 
 interface Shape {
   [key: string]: z.ZodType;
@@ -38,7 +15,9 @@ const keyRow = ([key, schema]: [string, z.ZodType]): [string, string] => {
   const parsed = schema.safeParse(undefined);
   if (!parsed.success) return [environmentName(key), 'required'];
   const value = parsed.data as string | number | boolean | object;
-  return [environmentName(key), typeof value === 'object' ? JSON.stringify(value) : String(value)];
+  const written = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  // Nobody reads a table with a cell of a page: such a default has one of its own.
+  return [environmentName(key), written.length > 200 ? 'see below' : written];
 };
 const documentedKeys = (readme: string) =>
   rows(readme, /^[A-Z][A-Z_]+$/)
@@ -112,20 +91,79 @@ describe.each(services)('the README of %s', (service) => {
   });
 });
 
-test('the gateway’s table has every route of a service, and no other', async () => {
-  const { routes } = (await import(path.join(root, 'gateway', 'src', 'routes.ts'))) as {
-    routes: { methods: string[]; path: string; upstream: string }[];
+describe('the gateway’s table of routes', () => {
+  interface Routed {
+    methods: string[];
+    path: string;
+    upstream: string;
+    auth: 'public' | 'user' | { permission: string };
+    rate: string;
+  }
+  const tabled = async (written: (route: Routed, method: string) => string): Promise<string[]> => {
+    const { routes } = (await import(path.join(root, 'gateway', 'src', 'routes.ts'))) as { routes: Routed[] };
+    return routes.flatMap((route) => route.methods.map((method) => written(route, method))).sort();
   };
-  const tabled = routes.flatMap(({ methods, path: at, upstream }) =>
-    methods.map((method) => `${upstream} ${method} ${at}`),
-  );
-  const served = services.flatMap((service) =>
-    found(sources(service, 'src/handlers/*.ts'), /'((?:GET|POST|PUT|DELETE) \/[^']*)'/g).map(
-      (at) => `${service} ${at}`,
-    ),
-  );
+  /** As docs/api.md has it; what providers call is for anybody who can sign. */
+  const authOf = ({ auth, rate }: Routed): string => {
+    if (auth === 'user') return 'U';
+    if (auth !== 'public') return `A:${auth.permission}`;
+    return rate === 'callback' ? 'S' : '—';
+  };
 
-  expect(tabled.sort()).toEqual(served.sort());
+  test('has every route of a service, and no other', async () => {
+    const served = services.flatMap((service) =>
+      found(sources(service, 'src/handlers/*.ts'), /'((?:GET|POST|PUT|DELETE) \/[^']*)'/g).map(
+        (at) => `${service} ${at}`,
+      ),
+    );
+
+    expect(await tabled(({ upstream, path: at }, method) => `${upstream} ${method} ${at}`)).toEqual(
+      served.sort(),
+    );
+  });
+
+  test('is what the page of the public API lists', async () => {
+    const listed = listedRoutes().map(({ at, auth }) => `${at} ${auth}`);
+
+    expect(listed.sort()).toEqual(
+      await tabled((route, method) => `${method} ${route.path} ${authOf(route)}`),
+    );
+  });
+});
+
+test('the gateway’s README has the limits of every class, as they are by default', async () => {
+  const { limitsSchema } = (await import(path.join(root, 'gateway', 'src', 'limits', 'limits.ts'))) as {
+    limitsSchema: z.ZodType<Record<string, Record<string, Limit> & { without_redis: string }>>;
+  };
+  type Limit = { rate: number; burst: number } | { quota: number; window_seconds: number } | undefined;
+  const written = (limit: Limit): string => {
+    if (!limit) return '—';
+    if ('rate' in limit) return `${limit.rate}/s, burst ${limit.burst}`;
+    return `${limit.quota} in ${limit.window_seconds} s`;
+  };
+
+  const table = rows(text('gateway', 'README.md'), /^[a-z_]+$/).filter((cells) => cells.length === 6);
+
+  expect(table).toEqual([
+    ['class', 'user', 'address', 'API key', 'all together', 'without Redis'],
+    ...Object.entries(limitsSchema.parse({})).map(([name, { without_redis, ...of }]) => [
+      name,
+      ...[of['user'], of['address'], of['api_key'], of['global']].map(written),
+      without_redis,
+    ]),
+  ]);
+});
+
+test('the pages of the gateway itself are those that its README and the page of the public API list', async () => {
+  const { ownPaths } = (await import(path.join(root, 'gateway', 'src', 'ends', 'own-pages.ts'))) as {
+    ownPaths: Set<string>;
+  };
+  const { open, internal } = listedPages();
+  const inReadme = rows(text('gateway', 'README.md'), /^`\//).map(([cell = '']) => cell);
+
+  expect(open).toEqual([...ownPaths].sort());
+  expect(internal).toEqual(['/metrics']);
+  expect(found(inReadme.join(), /`([^`]*)`/g)).toEqual([...open, ...internal].sort());
 });
 
 test('the chassis’ README names every key that services share, and every file', () => {

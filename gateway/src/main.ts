@@ -1,6 +1,6 @@
 import '@onrush/chassis/tracing-start';
-import { runService } from '@onrush/chassis/service';
+import { runWorkers } from '@onrush/chassis/workers';
 import { createApp } from './app';
 import { readConfig } from './config';
 
-void runService({ name: 'gateway', config: readConfig, createApp });
+void runWorkers({ name: 'gateway', config: readConfig, createApp });

@@ -1,35 +1,98 @@
-import type { RateClass } from './config';
+import type { Priority } from './limits/concurrency-limit';
+import type { RateClass } from './limits/limits';
 
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+/** No route may take longer, whatever operators say. */
+export const longestTimeoutMs = 60_000;
+
+/** What the gateway does with one path and its methods. Operators change it in `config/gateway.yaml` and Consul KV (route-rules.ts). */
 export interface GatewayRoute {
-  methods: ('GET' | 'POST' | 'PUT' | 'DELETE')[];
-  /** Express form. */
+  methods: Method[];
+  /** Segments, of which those with a colon stand for anything: `/api/v1/orders/:id`. */
   path: string;
   upstream: string;
-  /** `user`: a valid access token. Permissions are checked by the service that owns the resource. */
-  auth: 'public' | 'user';
+  /** Nobody, a valid access token, or one that carries this permission. */
+  auth: 'public' | 'user' | { permission: string };
   rate: RateClass;
+  /** Who is let in first when not all can be: those who have won, before the others, before the crowd. */
+  priority: Priority;
+  /** The whole of the request, retries included; what is left of it goes along as `x-deadline-ms`. */
   timeoutMs: number;
+  bodyLimitBytes: number;
+  /** JSON of which there are no two readings, or whatever comes: what a provider signed is for its service alone to read. */
+  body: 'json' | 'raw';
+  idempotencyKey: IdempotencyRule;
+  /** Answers are kept: fresh for `ttlMs`, then shown for `staleMs` more while one request renews them. */
+  cache?: { ttlMs: number; staleMs: number; tag: string } | undefined;
+  /** A successful write makes the kept answers of this tag untrue. */
+  purges?: string | undefined;
+  /** Whether the canary rules of the upstream apply. */
+  canary: boolean;
+  kind: 'call' | 'buy' | 'sse' | 'websocket';
 }
 
+export interface IdempotencyRule {
+  use: 'off' | 'accepted' | 'required';
+  keepHours: number;
+  /** The service recognises the key itself: when the outcome is unknown, asking it again is safe and finds out. */
+  dedupes: boolean;
+}
+
+const kilobyte = 1_024;
+const day = 24;
+
+const off: IdempotencyRule = { use: 'off', keepHours: 0, dedupes: false };
+const accepted: IdempotencyRule = { use: 'accepted', keepHours: day, dedupes: false };
+const money: IdempotencyRule = { use: 'required', keepHours: 7 * day, dedupes: true };
+
+type Preset = Omit<GatewayRoute, 'methods' | 'path' | 'upstream'>;
+
+const base: Preset = {
+  auth: 'user',
+  rate: 'write',
+  priority: 'normal',
+  timeoutMs: 5_000,
+  bodyLimitBytes: 64 * kilobyte,
+  body: 'json',
+  idempotencyKey: accepted,
+  canary: true,
+  kind: 'call',
+};
+const crowd: Preset = { ...base, auth: 'public', rate: 'read', priority: 'crowd', timeoutMs: 3_000 };
+const secret: Preset = { ...base, auth: 'public', timeoutMs: 10_000, idempotencyKey: off };
+
 const to = (upstream: string) => {
-  const route =
-    (auth: 'public' | 'user', rate: RateClass, timeoutMs: number) =>
-    (methods: string, path: string): GatewayRoute => ({
-      methods: methods.split(' ') as GatewayRoute['methods'],
+  const preset =
+    (preset: Preset) =>
+    (method: Method, path: string, more: Partial<GatewayRoute> = {}): GatewayRoute => ({
+      ...preset,
+      // Whoever looks at their orders must not use up what they may still buy.
+      rate: method === 'GET' && preset.rate === 'write' ? 'read' : preset.rate,
+      methods: [method],
       path: `/api/v1${path}`,
       upstream,
-      auth,
-      rate,
-      timeoutMs,
+      ...more,
     });
   return {
-    open: route('public', 'read', 3_000),
-    user: route('user', 'write', 5_000),
-    login: route('public', 'login', 10_000),
-    register: route('public', 'register', 10_000),
-    session: route('public', 'session', 5_000),
-    callback: route('public', 'callback', 5_000),
-    buy: route('user', 'buy', 3_000),
+    /** Anybody may read, and at 10:00:00 everybody does. */
+    read: preset(crowd),
+    user: preset(base),
+    /** Of those who have won: order, pay, result. */
+    winner: preset({ ...base, priority: 'winner' }),
+    staff: (permission: string) => preset({ ...base, auth: { permission } }),
+    /** Answers carry tokens, which are kept nowhere. */
+    login: preset({ ...secret, rate: 'login' }),
+    session: preset({ ...secret, rate: 'session' }),
+    register: preset({ ...base, auth: 'public', rate: 'register', timeoutMs: 10_000 }),
+    callback: preset({
+      ...secret,
+      body: 'raw',
+      rate: 'callback',
+      priority: 'winner',
+      timeoutMs: 5_000,
+      canary: false,
+    }),
   };
 };
 
@@ -41,44 +104,60 @@ const order = to('order-service');
 const payment = to('payment-service');
 const notify = to('notify-service');
 
+const products = { cache: { ttlMs: 5_000, staleMs: 30_000, tag: 'product' } };
+const activities = { cache: { ttlMs: 1_000, staleMs: 1_000, tag: 'activity' } };
+const status = { cache: { ttlMs: 250, staleMs: 250, tag: 'activity' } };
+
 /** The whole public API, on one page. */
 export const routes: GatewayRoute[] = [
   user.register('POST', '/user/register'),
   user.register('POST', '/register'),
-  user.user('GET PUT', '/user/profile'),
+  user.user('GET', '/user/profile'),
+  user.user('PUT', '/user/profile'),
 
   auth.login('POST', '/user/login'),
   auth.login('POST', '/login'),
   auth.session('POST', '/auth/refresh'),
-  auth.user('POST', '/user/logout'),
-  { ...auth.open('GET', ''), path: '/.well-known/jwks.json' },
+  auth.user('POST', '/user/logout', { idempotencyKey: off }),
+  auth.staff('security.read')('GET', '/admin/ip-rules'),
+  auth.staff('security.write')('POST', '/admin/ip-rules'),
+  auth.staff('security.write')('DELETE', '/admin/ip-rules/:id'),
+  auth.read('GET', '', { path: '/.well-known/jwks.json' }),
 
-  product.open('GET', '/products'),
-  product.open('GET', '/products/:id'),
-  product.open('GET', '/products/:id/stock'),
-  product.user('POST', '/admin/products'),
-  product.user('PUT', '/admin/products/:id'),
-  product.user('POST', '/admin/products/:id/stock'),
+  product.read('GET', '/products', products),
+  product.read('GET', '/products/:id', products),
+  product.read('GET', '/products/:id/stock'),
+  product.staff('product.write')('POST', '/admin/products', { purges: 'product' }),
+  product.staff('product.write')('PUT', '/admin/products/:id', { purges: 'product' }),
+  product.staff('product.write')('POST', '/admin/products/:id/stock', { purges: 'product' }),
 
-  seckill.open('GET', '/seckill/activities'),
-  seckill.open('GET', '/seckill/activities/:id'),
-  seckill.open('GET', '/seckill/activities/:id/status'),
-  // Purchases do not pass the proxy: hot-buy.ts takes them before Express sees them.
-  seckill.buy('POST', '/seckill/activities/:id/buy'),
-  seckill.user('GET', '/seckill/activities/:id/reservations'),
-  seckill.user('GET', '/seckill/reservations/:id'),
-  seckill.user('POST', '/admin/seckill/activities'),
-  seckill.user('PUT', '/admin/seckill/activities/:id'),
-  seckill.user('POST', '/admin/seckill/warmup/:id'),
+  seckill.read('GET', '/seckill/activities', activities),
+  seckill.read('GET', '/seckill/activities/:id', activities),
+  seckill.read('GET', '/seckill/activities/:id/status', status),
+  seckill.user('POST', '/seckill/activities/:id/buy', {
+    kind: 'buy',
+    rate: 'buy',
+    priority: 'crowd',
+    timeoutMs: 2_000,
+    bodyLimitBytes: kilobyte,
+    // seckill-service keeps the key with the buyer's mark, in the same step as the purchase.
+    idempotencyKey: { ...off, dedupes: true },
+  }),
+  seckill.winner('GET', '/seckill/activities/:id/reservations'),
+  seckill.winner('GET', '/seckill/reservations/:id'),
+  seckill.staff('seckill.write')('POST', '/admin/seckill/activities', { purges: 'activity' }),
+  seckill.staff('seckill.write')('PUT', '/admin/seckill/activities/:id', { purges: 'activity' }),
+  seckill.staff('seckill.write')('POST', '/admin/seckill/warmup/:id', { purges: 'activity' }),
 
-  order.user('GET POST', '/orders'),
-  order.user('GET', '/orders/:id'),
-  order.user('POST', '/orders/:id/cancel'),
-  order.user('POST', '/orders/:id/pay'),
-  order.user('GET', '/admin/orders'),
+  order.winner('GET', '/orders'),
+  order.winner('POST', '/orders', { idempotencyKey: money }),
+  order.winner('GET', '/orders/:id'),
+  order.winner('POST', '/orders/:id/cancel'),
+  order.winner('POST', '/orders/:id/pay', { idempotencyKey: money }),
+  order.staff('order.read')('GET', '/admin/orders'),
 
-  payment.user('POST', '/payment/create'),
-  payment.user('GET', '/payment/:id/status'),
+  payment.winner('POST', '/payment/create', { idempotencyKey: money }),
+  payment.winner('GET', '/payment/:id/status'),
   payment.callback('POST', '/payment/callback/mock'),
 
   notify.user('GET', '/notifications'),
@@ -87,4 +166,5 @@ export const routes: GatewayRoute[] = [
   notify.user('POST', '/notifications/read-all'),
 ];
 
+/** The services that a route may lead to. */
 export const upstreams = [...new Set(routes.map((route) => route.upstream))];

@@ -6,22 +6,20 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { status } from '@grpc/grpc-js';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK, type JWTPayload } from 'jose';
-import { createGrpcServer, serve, type GrpcServer } from '@onrush/chassis/grpc-server';
-import { createMetrics, type Metrics } from '@onrush/chassis/metrics';
+import type { Logger } from '@onrush/chassis/logger';
+import type { Metrics } from '@onrush/chassis/metrics';
 import { infrastructure, testNamespace } from '@onrush/chassis/testing/infrastructure';
 import { silentLogger } from '@onrush/chassis/testing/logger';
 import { createTestRedis, type TestRedis } from '@onrush/chassis/testing/redis';
 import { freePort, startTestService } from '@onrush/chassis/testing/service';
 import { createTestTokens, type TestTokens } from '@onrush/chassis/testing/tokens';
-import { seckillService } from '@onrush/proto';
-import type { BuyReply } from '@onrush/proto/gen/onrush/seckill/v1/BuyReply';
-import type { BuyRequest__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyRequest';
 import { createApp } from '../src/app';
 import type { Config } from '../src/config';
-import { errors } from '../src/errors';
+import type { ClassLimits } from '../src/limits/limits';
 import { upstreams } from '../src/routes';
+import { playAuth, type PlayedAuth } from './played-auth';
+import { playSeckill, type FakeSeckill } from './played-seckill';
 
 export interface Answer {
   status: number;
@@ -46,6 +44,7 @@ export interface Fixture {
   metrics: Metrics;
   upstream: FakeUpstream;
   seckill: FakeSeckill;
+  auth: PlayedAuth;
   /** An access token; claims and header may be bent. */
   accessToken(claims?: JWTPayload, header?: Record<string, unknown>): Promise<string>;
   call(
@@ -62,26 +61,33 @@ export interface FakeUpstream {
   answer: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
-export interface FakeSeckill {
-  server: GrpcServer;
-  batches: BuyRequest__Output[][];
-  decide: (request: BuyRequest__Output) => BuyReply | undefined;
-  /** Breaks every open stream. */
-  breakStreams(): void;
+export interface FixtureOptions {
+  /** What has to be there before the gateway starts. */
+  prepare?: (config: Config) => Promise<void>;
+  /** Where the gateway's lines go; nowhere unless said. */
+  logger?: Logger;
 }
 
 /** The real gateway on a real Redis; auth-service's keys, the upstreams and the purchase stream are played. */
-export async function startFixture(label: string, changes: Partial<Config> = {}): Promise<Fixture> {
+export async function startFixture(
+  label: string,
+  changes: Partial<Config> = {},
+  /** Instances of services that are to be others than the played ones. */
+  others: Config['staticServices'] = {},
+  { prepare, logger = silentLogger }: FixtureOptions = {},
+): Promise<Fixture> {
   const namespace = testNamespace(label);
   const tokens = createTestTokens();
   const keys = await generateKeyPair('EdDSA', { extractable: true });
   const upstream = await playUpstream({ ...(await exportJWK(keys.publicKey)), kid: 'k1', alg: 'EdDSA' });
+  const auth = await playAuth(tokens);
   const seckill = await playSeckill(tokens);
   const redis = await createTestRedis(namespace);
   const httpPort = await freePort();
   const { port: upstreamPort } = upstream.server.address() as AddressInfo;
   const instance = { address: '127.0.0.1', http_port: upstreamPort, grpc_port: seckill.server.port() };
   const limit = { rate: 1_000, burst: 10_000 };
+  const limits: ClassLimits = { user: limit, address: limit, without_redis: 'local' };
   const config: Config = {
     namespace,
     host: '127.0.0.1',
@@ -89,38 +95,57 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
     grpcPort: 0,
     managementPort: 0,
     advertiseAddress: '127.0.0.1',
-    dnsSuffix: '',
-    dnsHttpPort: 8_080,
-    dnsGrpcPort: 9_090,
-    dnsRefreshMs: 2_000,
-    dnsServers: [],
     serviceVersion: '0.1.0',
     canary: false,
     logLevel: 'silent',
     drainDelayMs: 0,
     discovery: 'static',
     consulHttpAddr: '127.0.0.1:1',
-    staticServices: Object.fromEntries(upstreams.map((name) => [name, [instance]])),
+    workers: 1,
+    dnsSuffix: '',
+    dnsHttpPort: 8_080,
+    dnsGrpcPort: 9_090,
+    dnsRefreshMs: 2_000,
+    dnsServers: [],
+    staticServices: {
+      ...Object.fromEntries(upstreams.map((name) => [name, [instance]])),
+      'auth-service': [{ ...instance, grpc_port: auth.instance.grpc_port }],
+      ...others,
+    },
     ...tokens.files('gateway'),
     redisUrl: infrastructure().redisUrl,
     rateLimits: {
-      login: { rate: 0.2, burst: 8 },
-      register: limit,
-      session: limit,
-      read: limit,
-      write: limit,
-      buy: { rate: 1, burst: 40 },
-      callback: limit,
+      login: { address: { quota: 8, window_seconds: 40 }, without_redis: 'closed' },
+      code: { address: { quota: 8, window_seconds: 40 }, without_redis: 'closed' },
+      register: limits,
+      session: limits,
+      read: limits,
+      write: limits,
+      buy: { user: { rate: 1, burst: 40 }, address: limit, without_redis: 'local' },
+      callback: limits,
     },
+    apiKeys: {},
     trustedHops: 0,
     corsOrigins: ['https://shop.example'],
-    canaryHeaderEnabled: true,
-    bodyLimitBytes: 65_536,
-    buyTimeoutMs: 500,
+    kafkaBrokers: [],
+    // Nothing is kept, unless a test is about that: each request is to be seen by its upstream.
+    routes: {
+      'POST /api/v1/seckill/activities/:id/buy': { timeout_ms: 500 },
+      'GET /api/v1/products': { cache: false },
+      'GET /api/v1/products/:id': { cache: false },
+    },
+    canaries: {},
+    allowedHosts: [],
+    cacheMaxBytes: 1_048_576,
+    maxStreams: 100,
+    maxConnections: 10_000,
+    maxConnectionsPerAddress: 10_000,
     ...changes,
   };
-  const running = await startTestService(createApp, config);
+  await prepare?.(config);
+  const running = await startTestService(createApp, config, { logger });
   const url = `http://127.0.0.1:${httpPort}`;
+  let stopping: Promise<void> | undefined;
   return {
     url,
     port: httpPort,
@@ -130,6 +155,7 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
     metrics: running.metrics,
     upstream,
     seckill,
+    auth,
     accessToken: (claims, header) => sign(keys.privateKey, claims, header),
     async call(at, { token, body, rawBody, headers = {} } = {}) {
       const [method = 'GET', path = '/'] = at.split(' ');
@@ -150,14 +176,17 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
         body: (answer.startsWith('{') ? JSON.parse(answer) : answer) as Answer['body'],
       };
     },
-    async stop() {
-      await running.stop();
-      await seckill.server.stop();
-      upstream.server.closeAllConnections();
-      upstream.server.close();
-      await redis.cleanup();
-    },
+    stop: () => (stopping ??= stop()),
   };
+
+  async function stop(): Promise<void> {
+    await running.stop();
+    await auth.stop();
+    await seckill.server.stop();
+    upstream.server.closeAllConnections();
+    upstream.server.close();
+    await redis.cleanup();
+  }
 }
 
 const sign = (
@@ -218,42 +247,3 @@ const document = {
   },
   components: { schemas: { Failure: { type: 'object' } } },
 };
-
-async function playSeckill(tokens: TestTokens): Promise<FakeSeckill> {
-  const open = new Set<{ emit(event: 'error', error: object): unknown }>();
-  let nextNumber = 1;
-  const state: Omit<FakeSeckill, 'server'> = {
-    batches: [],
-    decide: () => ({ orderNo: String(nextNumber++), reservationId: String(nextNumber++) }),
-    breakStreams: () =>
-      open.forEach((stream) => stream.emit('error', { code: status.UNAVAILABLE, details: 'gone' })),
-  };
-  const service = serve(seckillService, {
-    BuyStream: {
-      allow: ['gateway'],
-      duplex: (stream) => {
-        open.add(stream);
-        stream.on('error', () => undefined);
-        stream.on('data', ({ requests }: { requests: BuyRequest__Output[] }) => {
-          state.batches.push(requests);
-          const replies = requests.flatMap((request) => {
-            const reply = state.decide(request);
-            return reply ? [{ ...reply, callId: request.callId }] : [];
-          });
-          if (replies.length > 0) stream.write({ replies });
-        });
-      },
-    },
-  });
-  const server = createGrpcServer({
-    host: '127.0.0.1',
-    port: 0,
-    services: [service],
-    tokens: tokens.of('seckill-service'),
-    errors,
-    logger: silentLogger,
-    metrics: createMetrics({ service: 'seckill' }),
-  });
-  await server.start();
-  return Object.assign(state, { server });
-}

@@ -8,13 +8,13 @@ import { createTestRedis } from '@onrush/chassis/testing/redis';
 import { eventually } from '@onrush/chassis/testing/wait';
 import { configShape } from '../src/config';
 import { createLiveSettings } from '../src/live-settings';
-import { createRateLimiter } from '../src/rate-limiter';
+import { createRateLimiter } from '../src/limits/rate-limiter';
 
 const namespace = testNamespace('live');
 const { consulAddress, redisUrl } = infrastructure();
 const [host = '', port = ''] = consulAddress.split(':');
 
-test('limits and the canary header change while the gateway runs; a bad document changes nothing', async () => {
+test('limits, routes and canaries change while the gateway runs; a bad document changes nothing', async () => {
   const consul = new Consul({ host, port: Number(port) });
   const { redis, cleanup } = await createTestRedis(namespace);
   const runtime = { logger: silentLogger, metrics: createMetrics({ service: 'test' }) };
@@ -24,7 +24,7 @@ test('limits and the canary header change while the gateway runs; a bad document
     namespace,
     redisUrl,
     consulHttpAddr: consulAddress,
-    rateLimits: { write: { rate: 7, burst: 9 } },
+    rateLimits: { write: { user: { rate: 7, burst: 9 } } },
   });
   const live = createLiveSettings(config, runtime);
   await live.start();
@@ -34,29 +34,50 @@ test('limits and the canary header change while the gateway runs; a bad document
     limits: live.rateLimits,
     ...runtime,
   });
-  const allowed = async (key: string) => {
+  const allowed = async (address: string) => {
     let count = 0;
-    while (count < 30 && (await limiter.take('login', key)).allowed) count += 1;
+    while (count < 60 && (await limiter.takeForAddress('login', address)).allowed) count += 1;
     return count;
+  };
+  const timeout = () => {
+    const found = live.router().match('GET', '/api/v1/products');
+    return found && 'route' in found ? found.route.timeoutMs : undefined;
   };
   const set = (document: object) =>
     consul.kv.set(`onrush/config/${namespace}-gateway`, JSON.stringify(document));
-  expect(await allowed('before')).toBe(20);
-  expect(live.canaryHeaderEnabled()).toBe(true);
+  expect(await allowed('192.0.2.1')).toBe(20);
+  expect(timeout()).toBe(3_000);
 
-  await set({ rate_limits: { login: { rate: 0.001, burst: 4 } }, canary_header_enabled: false });
-  await eventually(() => !live.canaryHeaderEnabled());
-  expect(await allowed('after')).toBe(4);
-  expect(limiter.limitOf('buy')).toEqual({ rate: 20, burst: 40 });
-  expect(limiter.limitOf('write')).toEqual({ rate: 7, burst: 9 });
+  await set({
+    rate_limits: { login: { address: { quota: 4, window_seconds: 60 } } },
+    routes: { 'GET /api/v1/products': { timeout_ms: 900 } },
+    canaries: { 'order-service': { percent: 5 } },
+  });
+  await eventually(() => timeout() === 900);
+  expect(live.canaries().of('order-service').userSlots).toBe(500);
+  expect(await allowed('192.0.2.2')).toBe(4);
+  expect(live.rateLimits().login).toEqual({
+    address: { quota: 4, window_seconds: 60 },
+    global: { rate: 100, burst: 400 },
+    without_redis: 'closed',
+  });
+  expect(live.rateLimits().write).toMatchObject({
+    user: { rate: 7, burst: 9 },
+    address: { rate: 500, burst: 1_000 },
+  });
 
-  await set({ rate_limits: { login: { rate: -1, burst: 4 } } });
+  const before = live.router();
+  await set({
+    rate_limits: { login: { address: { quota: 1, window_seconds: 1 } } },
+    routes: { 'GET /x': {} },
+  });
   await eventually(async () => /config_refused_total{.*} 1/.test(await runtime.metrics.registry.metrics()));
-  expect(limiter.limitOf('login')).toEqual({ rate: 0.001, burst: 4 });
+  expect(live.rateLimits().login.address).toEqual({ quota: 4, window_seconds: 60 });
+  expect(live.router()).toBe(before);
 
   await consul.kv.del(`onrush/config/${namespace}-gateway`);
-  await eventually(() => live.canaryHeaderEnabled());
-  expect(limiter.limitOf('login')).toEqual({ rate: 10 / 60, burst: 20 });
+  await eventually(() => timeout() === 3_000);
+  expect(live.rateLimits().login.address).toEqual({ quota: 20, window_seconds: 120 });
 
   await live.stop();
   await consul.kv.del(`onrush/config/${namespace}-gateway`);

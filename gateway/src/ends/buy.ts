@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { isAppError, type AppError } from '@onrush/chassis/errors';
+import { validate } from '@onrush/chassis/http-server';
+import type { BuyReply__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyReply';
+import { statusOf, type BuyStreams } from '../upstream/buy-streams';
+import type { CanaryChoice } from '../canary/canary-choice';
+import { errors } from '../errors';
+import { sendError, sendJson, type Exchange } from '../exchange';
+import type { End } from '../pipeline';
+import { parseJsonStrictly } from '../connection/strict-json';
+
+const purchase = z.strictObject({
+  quantity: z.int().min(1).max(100).default(1),
+  token: z.string().max(512).default(''),
+});
+type Purchase = z.output<typeof purchase>;
+const oneUnit: Purchase = { quantity: 1, token: '' };
+
+/**
+ * The end of every buyer's request of the same second: one gRPC message for many purchases, and no promise. An absent body is one unit.
+ */
+export function createBuy(deps: { streams: BuyStreams; canary: Pick<CanaryChoice, 'preferenceOf'> }): End {
+  return (exchange, route, idempotencyKey = '') => {
+    const { user, id, body } = exchange;
+    if (!user || !id || !/^[1-9]\d{0,18}$/.test(id)) throw errors.notFound();
+    const { quantity, token } = body ? purchaseIn(body) : oneUnit;
+    const wanted = { activityId: id, userId: user.id, quantity, idempotencyKey, purchaseToken: token };
+    const preference = deps.canary.preferenceOf(exchange, route);
+    deps.streams.submit(wanted, { preference, timeoutMs: route.timeoutMs }, (answer, version) => {
+      if (version !== undefined) {
+        exchange.headers.push('X-Served-Version', version);
+        exchange.span?.setAttribute('onrush.served_version', version);
+      }
+      reply(exchange, answer);
+    });
+  };
+}
+
+const purchaseIn = (body: Buffer): Purchase => validate(purchase, parseJsonStrictly(body), errors);
+
+function reply(exchange: Exchange, answer: BuyReply__Output | AppError): void {
+  if (isAppError(answer)) return sendError(exchange, answer);
+  const { refusal, orderNo, reservationId } = answer;
+  const { traceId } = exchange;
+  if (!refusal) {
+    const data = `{"order_no":"${orderNo}","reservation_id":"${reservationId}","status":"QUEUED"}`;
+    return sendJson(exchange, 202, `{"code":0,"message":"success","data":${data},"trace_id":"${traceId}"}`);
+  }
+  const { code, message, retryAfterSeconds } = refusal;
+  if (retryAfterSeconds > 0) exchange.headers.push('Retry-After', String(retryAfterSeconds));
+  sendJson(exchange, statusOf(code), JSON.stringify({ code, message, data: null, trace_id: traceId }));
+}

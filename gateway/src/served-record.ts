@@ -1,0 +1,40 @@
+import type { Logger } from '@onrush/chassis/logger';
+import type { Metrics } from '@onrush/chassis/metrics';
+import type { Exchange } from './exchange';
+
+/** nginx's number for a client that went away before its answer. */
+const clientClosedRequest = 499;
+
+/** Counts and logs an exchange that is over: one observation, one line. */
+export function createServedRecord(deps: { logger: Logger; metrics: Metrics }): (exchange: Exchange) => void {
+  const duration = deps.metrics.histogram('http_server_duration_seconds', 'HTTP requests served', [
+    'method',
+    'route',
+    'code',
+  ]);
+  // Finding the series by its labels costs more than all the rest of this.
+  type Series = ReturnType<typeof duration.labels>;
+  const series = new Map<string, Map<string, Series[]>>();
+  const seriesOf = (method: string, route: string, code: number) => {
+    let ofRoute = series.get(route);
+    if (!ofRoute) series.set(route, (ofRoute = new Map<string, Series[]>()));
+    let byCode = ofRoute.get(method);
+    if (!byCode) ofRoute.set(method, (byCode = []));
+    return (byCode[code] ??= duration.labels({ method, route, code: String(code) }));
+  };
+
+  function record({ request, response, route, path, startedAt, user, requestId, traceId }: Exchange): void {
+    const ms = performance.now() - startedAt;
+    const isServed = response.writableFinished || response.statusCode === 101;
+    const status = isServed ? response.statusCode : clientClosedRequest;
+    // A method that no route has is whatever a client makes up: it must not become a series each.
+    const method = route ? (request.method ?? '') : 'OTHER';
+    seriesOf(method, route?.path ?? 'unmatched', status).observe(ms / 1_000);
+    const line = { method: request.method ?? '', path, status, ms, userId: user?.id, requestId, traceId };
+    deps.logger.served(line);
+    if (response.errored)
+      deps.logger.error('answer not written', { error: response.errored, trace_id: traceId });
+  }
+
+  return record;
+}

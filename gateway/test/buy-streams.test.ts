@@ -1,0 +1,294 @@
+import { EventEmitter } from 'node:events';
+import type { Instance } from '@onrush/chassis/discovery';
+import { createStaticDiscovery } from '@onrush/chassis/discovery';
+import { isAppError } from '@onrush/chassis/errors';
+import { createMetrics } from '@onrush/chassis/metrics';
+import { recordingLogger } from '@onrush/chassis/testing/logger';
+import type { BuyRequest } from '@onrush/proto/gen/onrush/seckill/v1/BuyRequest';
+import { createBuyStreams } from '../src/upstream/buy-streams';
+
+/** One stream as seckill-service sees it. */
+class PlayedStream extends EventEmitter {
+  received: BuyRequest[] = [];
+  isCancelled = false;
+  constructor(readonly instance: Instance) {
+    super();
+  }
+  write({ requests }: { requests: BuyRequest[] }) {
+    this.received.push(...requests);
+  }
+  end() {
+    this.emit('end');
+  }
+  cancel() {
+    this.isCancelled = true;
+    process.nextTick(() => this.emit('error', new Error('cancelled')));
+  }
+  /** Answers the newest purchase that has come. */
+  answer(reply: object = { orderNo: '1' }) {
+    const { callId } = this.received.at(-1) as BuyRequest;
+    this.emit('data', { replies: [{ callId, ...reply }] });
+  }
+}
+
+const instance = (id: string, changes: Partial<Instance> = {}): Instance => ({
+  id,
+  service: 'seckill-service',
+  address: '10.0.0.1',
+  httpPort: 1,
+  grpcPort: 2,
+  version: '1.0.0',
+  canary: false,
+  ...changes,
+});
+
+const [a, b] = [instance('a'), instance('b')];
+const timeoutMs = 500;
+
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
+
+async function start(...first: Instance[]) {
+  const opened: PlayedStream[] = [];
+  const outcomes: string[] = [];
+  /** What opening waits for; at once unless a test says otherwise. */
+  const gate = { connect: () => Promise.resolve() };
+  const { logger, lines } = recordingLogger();
+  let list: (instances: Instance[]) => void = () => undefined;
+  const streams = createBuyStreams({
+    client: {
+      openStream: async (_method: string, to: Instance) => {
+        await gate.connect();
+        const stream = new PlayedStream(to);
+        opened.push(stream);
+        return stream;
+      },
+    } as never,
+    discovery: {
+      ...createStaticDiscovery({}),
+      onChange: (_service, listener) => {
+        list = listener;
+        listener(first);
+        return () => undefined;
+      },
+    },
+    watch: {
+      started: () => undefined,
+      observe: (of, outcome) => void outcomes.push(`${of.version} ${outcome}`),
+    },
+    logger,
+    metrics: createMetrics({ service: 'test' }),
+  });
+  await streams.start();
+  const newest = (id: string) => opened.findLast((stream) => stream.instance.id === id) as PlayedStream;
+  /** A purchase; what comes of it is `code` and `retryAfter`, or `orderNo`. */
+  function buy(idempotencyKey = '') {
+    const result: { code?: number; retryAfter?: number | undefined; orderNo?: string; version?: string } = {};
+    const request = { activityId: '1', userId: '2', quantity: 1, idempotencyKey, purchaseToken: '' };
+    streams.submit(request, { preference: [({ canary }) => !canary], timeoutMs }, (answer, version) => {
+      if (version !== undefined) result.version = version;
+      if (!isAppError(answer)) result.orderNo = String(answer.orderNo);
+      else {
+        result.code = answer.code;
+        result.retryAfter = answer.retryAfterSeconds;
+      }
+    });
+    return result;
+  }
+  return {
+    streams,
+    opened,
+    outcomes,
+    gate,
+    lines,
+    newest,
+    list: (...instances: Instance[]) => list(instances),
+    buy,
+    /** Which instance the next purchase goes to; it is answered well. */
+    async served() {
+      const before = new Map(opened.map((stream) => [stream, stream.received.length]));
+      buy();
+      await jest.advanceTimersByTimeAsync(2);
+      const stream = opened.find((each) => each.received.length > (before.get(each) ?? 0));
+      stream?.answer();
+      return stream?.instance.id;
+    },
+  };
+}
+
+const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+
+describe('an instance that discovery lists otherwise than before', () => {
+  test.each<[string, Partial<Instance>]>([
+    ['another version', { version: '1.1.0' }],
+    ['as a canary', { canary: true }],
+    ['another address', { address: '10.0.0.2' }],
+    ['another port', { grpcPort: 3 }],
+  ])('%s: gets a stream of its own; what waits on the old one is still answered', async (_name, changes) => {
+    const { buy, list, newest, opened } = await start(a);
+    const old = newest('a');
+    const before = buy();
+    await pass(2);
+
+    const changed = instance('a', changes);
+    list(changed);
+    await pass(1);
+    const after = buy();
+    await pass(2);
+    old.answer({ orderNo: '7' });
+    newest('a').answer({ orderNo: '8' });
+    await pass(100);
+
+    expect(opened.map((stream) => stream.instance)).toEqual([a, changed]);
+    expect(before).toMatchObject({ orderNo: '7', version: '1.0.0' });
+    expect(after).toMatchObject({ orderNo: '8', version: changed.version });
+    expect([old.isCancelled, newest('a').isCancelled]).toEqual([true, false]);
+  });
+
+  test('the same list again changes nothing', async () => {
+    const { list, opened } = await start(a, b);
+
+    list({ ...b }, { ...a, httpPort: 9 });
+    await pass(1_000);
+
+    expect(opened).toHaveLength(2);
+    expect(opened.some((stream) => stream.isCancelled)).toBe(false);
+  });
+});
+
+describe('a stream that takes long to open', () => {
+  async function slow() {
+    const fixture = await start();
+    let connected = () => undefined as void;
+    const asked = jest.fn(() => new Promise<void>((resolve) => (connected = resolve)));
+    fixture.gate.connect = asked;
+    fixture.list(a);
+    return { ...fixture, asked, connected: () => connected() };
+  }
+
+  test('is opened once', async () => {
+    const { asked, connected, opened, served } = await slow();
+    await pass(2_000);
+
+    connected();
+    await pass(1_000);
+
+    expect(asked).toHaveBeenCalledTimes(1);
+    expect(opened).toHaveLength(1);
+    expect(await served()).toBe('a');
+  });
+
+  test.each(['the instance has left', 'all has stopped'])('is cancelled when %s meanwhile', async (what) => {
+    const { connected, opened, list, streams } = await slow();
+
+    if (what === 'the instance has left') list();
+    else await streams.stop();
+    connected();
+    await pass(1_000);
+
+    expect(opened.map(({ isCancelled }) => isCancelled)).toEqual([true]);
+  });
+});
+
+describe('an instance that takes purchases and does not answer', () => {
+  /** On `a`: all that wait there, so that the next goes to `b`. */
+  async function mute() {
+    const fixture = await start(a, b);
+    for (let turn = 0; turn < 3; turn += 1) {
+      fixture.buy();
+      await pass(2);
+      await fixture.served();
+      await pass(timeoutMs + 100);
+    }
+    expect(fixture.newest('a').received).toHaveLength(3);
+    return fixture;
+  }
+
+  test('gets none after three time-outs, and one a second later; each failure doubles the time', async () => {
+    const { served, newest, buy, lines } = await mute();
+    const gone = () => newest('a').received.length;
+    for (let turn = 0; turn < 10; turn += 1) expect(await served()).toBe('b');
+    expect(gone()).toBe(3);
+
+    await pass(1_000);
+    const probe = buy();
+    await pass(2);
+    expect(await served()).toBe('b');
+    await pass(timeoutMs + 100);
+    expect(probe.code).toBe(504000);
+    expect(gone()).toBe(4);
+    await pass(1_500);
+    expect(await served()).toBe('b');
+    await pass(500);
+    expect(await served()).toBe('a');
+
+    expect(lines.filter(({ msg }) => msg === 'purchase stream put aside')).toMatchObject([
+      { instance: 'a', times: 1 },
+      { instance: 'a', times: 2 },
+    ]);
+  });
+
+  test('is in use again after one good answer', async () => {
+    const { served, buy, newest } = await mute();
+    await pass(1_000);
+
+    expect(await served()).toBe('a');
+
+    buy();
+    buy();
+    await pass(2);
+    expect([newest('a'), newest('b')].map(({ received }) => received.length)).toEqual([5, 4]);
+  });
+
+  test('is asked when there is no other', async () => {
+    const { served, list } = await mute();
+
+    list(a);
+
+    expect(await served()).toBe('a');
+  });
+});
+
+describe('what became of a purchase is not known', () => {
+  const again = { code: 503001, retryAfter: 1 };
+
+  test('when its stream breaks: who sent a key may try again, who did not may have bought', async () => {
+    const { buy, newest } = await start(a);
+    const [withKey, without] = [buy('k'), buy()];
+    await pass(2);
+    const notSent = buy();
+
+    newest('a').emit('error', new Error('gone'));
+
+    expect(withKey).toMatchObject(again);
+    expect(without).toMatchObject({ code: 504000, retryAfter: undefined });
+    expect(notSent).toMatchObject(again);
+  });
+
+  test('when its time is up: the same', async () => {
+    const { buy } = await start(a);
+    const [withKey, without] = [buy('k'), buy()];
+
+    await pass(timeoutMs + 100);
+
+    expect(withKey).toMatchObject({ code: 504000, retryAfter: 1 });
+    expect(without).toMatchObject({ code: 504000, retryAfter: undefined });
+  });
+});
+
+test.each([0, -5, 200_000, 600_000, 2_147_483_647])(
+  'a refusal with the code %d is an internal error, told in the log and held against the instance',
+  async (code) => {
+    const { buy, newest, outcomes, lines } = await start(a);
+    const bought = buy();
+    await pass(2);
+
+    newest('a').answer({ refusal: { code, reason: '', message: '', retryAfterSeconds: 0 } });
+
+    expect(bought).toMatchObject({ code: 500000, version: '1.0.0' });
+    expect(outcomes).toEqual(['1.0.0 failed']);
+    expect(lines.filter(({ msg }) => msg === 'malformed refusal of a purchase')).toMatchObject([
+      { instance: 'a', refusal: { code } },
+    ]);
+  },
+);
