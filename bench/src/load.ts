@@ -1,98 +1,80 @@
-import net from 'node:net';
-
-export interface LoadRequest {
-  /** The whole HTTP/1.1 request, ready for the socket. */
-  bytes: Buffer;
-}
+import { openConnection, type Address } from './connection';
+import type { LoadRequest } from './http-wire';
 
 export interface LoadResult {
   /** How often each HTTP status was answered; 0 counts broken connections. */
   statuses: Map<number, number>;
-  /** Milliseconds from the write of a request to the whole of its answer, by status class 2xx. */
+  /** Milliseconds from the moment a request was to be sent to the whole of its answer, of status 2xx. */
   latencies: number[];
   seconds: number;
 }
 
-const headerEnd = Buffer.from('\r\n\r\n');
-const lengthHeader = /content-length: (\d+)/i;
-
-/**
- * A closed loop over keep-alive connections: each sends its next request when it has the answer to the last. Raw sockets, because the
- * generator shares the machine with what it measures, and has to be small.
- */
-export function runLoad(options: {
-  host: string;
-  port: number;
+export interface LoadOptions extends Address {
   connections: number;
   requests: LoadRequest[];
-}): Promise<LoadResult> {
-  const { host, port, connections, requests } = options;
-  const result: LoadResult = { statuses: new Map(), latencies: [], seconds: 0 };
+}
+
+/**
+ * A closed loop: each connection sends its next request when it has the answer to the last. The requests are sent once each, or, with
+ * `seconds`, over and over for so long; then they may be replaced in place while it runs.
+ */
+export async function runLoad(
+  options: LoadOptions & { seconds?: number; keepLatencies?: boolean },
+): Promise<LoadResult> {
+  const { requests, seconds, keepLatencies = true } = options;
+  const result = emptyResult();
   const began = performance.now();
+  const end = began + (seconds ?? Infinity) * 1_000;
   let next = 0;
 
-  const count = (status: number) => result.statuses.set(status, (result.statuses.get(status) ?? 0) + 1);
-
-  function runConnection(): Promise<void> {
-    return new Promise((resolve) => {
-      const socket = net.connect({ host, port, noDelay: true });
-      let received: Buffer = Buffer.alloc(0);
-      let sentAt = 0;
-      let waiting = false;
-
-      const send = () => {
-        const request = requests[next];
-        if (!request) {
-          waiting = false;
-          socket.end();
-          return resolve();
-        }
-        next += 1;
-        waiting = true;
-        sentAt = performance.now();
-        socket.write(request.bytes);
-      };
-      socket.on('connect', send);
-      socket.on('data', (chunk: Buffer) => {
-        received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
-        const answer = parseAnswer(received);
-        if (!answer) return;
-        received = received.subarray(answer.length);
-        count(answer.status);
-        if (answer.status < 300) result.latencies.push(performance.now() - sentAt);
-        send();
-      });
-      const broken = () => {
-        if (waiting) count(0);
-        resolve();
-      };
-      socket.on('error', broken);
-      socket.on('close', broken);
-    });
+  function take(): LoadRequest | undefined {
+    if (seconds === undefined) return requests[next++];
+    if (performance.now() >= end) return undefined;
+    if (next >= requests.length) next = 0;
+    return requests[next++];
   }
 
-  return Promise.all(Array.from({ length: connections }, runConnection)).then(() => {
-    result.seconds = (performance.now() - began) / 1_000;
-    return result;
-  });
+  const runConnection = () =>
+    new Promise<void>((resolve) => {
+      let sentAt = 0;
+      openConnection(options, {
+        free(connection) {
+          const request = take();
+          if (!request) {
+            connection.close();
+            return resolve();
+          }
+          sentAt = performance.now();
+          connection.send(request);
+        },
+        answered(status) {
+          count(result, status);
+          if (keepLatencies && status < 300) result.latencies.push(performance.now() - sentAt);
+        },
+        broken() {
+          count(result, 0);
+          resolve();
+        },
+      });
+    });
+
+  await Promise.all(Array.from({ length: options.connections }, runConnection));
+  result.seconds = (performance.now() - began) / 1_000;
+  return result;
 }
 
-/** Status and length in bytes of a whole answer at the start of what was received; undefined while a part is missing. */
-export function parseAnswer(received: Buffer): { status: number; length: number } | undefined {
-  const end = received.indexOf(headerEnd);
-  if (end < 0) return undefined;
-  const head = received.toString('latin1', 0, end);
-  const length = end + headerEnd.length + Number(lengthHeader.exec(head)?.[1] ?? 0);
-  return received.length < length ? undefined : { status: Number(head.slice(9, 12)), length };
-}
+export const emptyResult = (): LoadResult => ({ statuses: new Map(), latencies: [], seconds: 0 });
 
-/** One request as it goes over the wire. */
-export function httpRequest(at: string, headers: Record<string, string>, body = ''): LoadRequest {
-  const lines = [
-    `${at} HTTP/1.1`,
-    'Host: onrush',
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-  ];
-  if (body) lines.push('Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`);
-  return { bytes: Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`) };
+export const count = ({ statuses }: LoadResult, status: number, times = 1): void => {
+  statuses.set(status, (statuses.get(status) ?? 0) + times);
+};
+
+/** All requests, and those among them that were not answered with this status. */
+export function countsOf(
+  { statuses }: LoadResult,
+  expected: number,
+): { all: number; answered: number; failed: number } {
+  const all = [...statuses.values()].reduce((sum, one) => sum + one, 0);
+  const answered = statuses.get(expected) ?? 0;
+  return { all, answered, failed: all - answered };
 }

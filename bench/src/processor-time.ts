@@ -6,29 +6,44 @@ const servers = ['mysql', 'redis', 'kafka', 'consul'];
 /** A tick of /proc/<pid>/stat, in microseconds: USER_HZ is 100 on Linux. */
 const tickMicroseconds = 10_000;
 
+export interface NamedProcess {
+  name: string;
+  pid: number | undefined;
+  /** Whether it works in child processes, as nginx does; ours are no part of us. */
+  hasWorkers?: boolean;
+}
+
 /** Processor time in microseconds, by process. */
 export type ProcessorTimes = Map<string, number>;
 
-/** What each process of the fleet, the servers and this generator have used so far (proc(5)); empty where there is no /proc. */
-export function processorTimes(fleet: Fleet): ProcessorTimes {
-  const processes: [string, number | undefined][] = [
-    ['load generator', process.pid],
-    ...Object.entries(fleet.services).map(([name, service]): [string, number | undefined] => [
-      name,
-      service.pid(),
-    ]),
-    ...servers.map((name): [string, number | undefined] => [name, pidOf(name)]),
-  ];
+/** Each process of the fleet, the servers, and this generator. */
+export const processesOf = (fleet: Fleet): NamedProcess[] => [
+  { name: 'load generator', pid: process.pid },
+  ...Object.entries(fleet.services).map(([name, service]) => ({ name, pid: service.pid() })),
+  ...servers.map((name) => ({ name, pid: pidOf(name) })),
+];
+
+/** What they have used so far (proc(5)); empty where there is no /proc. */
+export function processorTimes(processes: NamedProcess[]): ProcessorTimes {
   const times: ProcessorTimes = new Map();
-  for (const [name, pid] of processes) {
-    const used = pid === undefined ? undefined : timeOf(pid);
-    if (used !== undefined) times.set(name, used);
+  for (const { name, pid, hasWorkers } of processes) {
+    const own = pid === undefined ? undefined : timeOf(pid);
+    if (pid === undefined || own === undefined) continue;
+    const workers = hasWorkers ? childrenOf(pid) : [];
+    times.set(
+      name,
+      workers.reduce((sum, worker) => sum + (timeOf(worker) ?? 0), own),
+    );
   }
   return times;
 }
 
-/** What was used between the two moments, for each of `count` purchases. */
-export const perPurchase = (before: ProcessorTimes, after: ProcessorTimes, count: number): ProcessorTimes =>
+/** What was used between the two moments, for each of `count` purchases or requests. */
+export const timePerRequest = (
+  before: ProcessorTimes,
+  after: ProcessorTimes,
+  count: number,
+): ProcessorTimes =>
   new Map([...after].map(([name, used]) => [name, (used - (before.get(name) ?? used)) / count]));
 
 function timeOf(pid: number): number | undefined {
@@ -38,5 +53,14 @@ function timeOf(pid: number): number | undefined {
     return (Number(fields[11]) + Number(fields[12])) * tickMicroseconds;
   } catch {
     return undefined;
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return text.trim().split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
   }
 }

@@ -1,71 +1,33 @@
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { httpRequest, parseAnswer, runLoad } from '../src/load';
+import { until } from '@onrush/e2e/activity';
+import { processorTimes, timePerRequest } from '../src/processor-time';
 import { machine, resultSchema, writeResult } from '../src/results';
-import { spreadOf } from '../src/statistics';
-
-test('the load generator sends every request once, and counts every answer', async () => {
-  const bodies: string[] = [];
-  const server = createServer((request, response) => {
-    let body = '';
-    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
-    request.on('end', () => {
-      bodies.push(body);
-      const answer = 'x'.repeat(Number(body) * 10);
-      response.writeHead(Number(body) % 2 ? 202 : 409, { 'content-length': answer.length }).end(answer);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const requests = Array.from({ length: 500 }, (_, index) =>
-    httpRequest('POST /x', { 'X-A': '1' }, String(index)),
-  );
-
-  const result = await runLoad({ host: '127.0.0.1', port, connections: 16, requests });
-
-  server.close();
-  expect([...bodies].sort()).toEqual(requests.map((_, index) => String(index)).sort());
-  expect(result.statuses).toEqual(
-    new Map(
-      [
-        [409, 250],
-        [202, 250],
-      ].sort() as [number, number][],
-    ),
-  );
-  expect(result.latencies).toHaveLength(250);
-});
-
-test('a connection that breaks is counted, and does not hold up the run', async () => {
-  const server = createServer((request) => request.socket.destroy());
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-
-  const result = await runLoad({
-    host: '127.0.0.1',
-    port,
-    connections: 2,
-    requests: [httpRequest('GET /', {}), httpRequest('GET /', {})],
-  });
-
-  server.close();
-  expect(result.statuses.get(0)).toBe(2);
-});
-
-test('an answer is whole or not yet there', () => {
-  const whole = Buffer.from('HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1');
-
-  expect(parseAnswer(whole)).toEqual({ status: 202, length: 46 });
-  expect(parseAnswer(whole.subarray(0, 44))).toBeUndefined();
-  expect(parseAnswer(whole.subarray(0, 20))).toBeUndefined();
-});
+import { differenceOf, ratioOf, slopeOf, spreadOf } from '../src/statistics';
 
 test('a spread has its median between its ends', () => {
   expect(spreadOf([3, 1, 2])).toEqual({ median: 2, min: 1, max: 3 });
   expect(spreadOf([4, 1, 2, 3])).toEqual({ median: 2.5, min: 1, max: 4 });
+});
+
+test('a ratio is taken within each round, so that a slow round weighs on both sides', () => {
+  const these = [10, 100, 30];
+  const those = [10, 200, 10];
+
+  expect(ratioOf(these, those)).toEqual({ median: 1, min: 0.5, max: 3 });
+  expect(differenceOf(these, those)).toEqual({ median: 0, min: -100, max: 20 });
+});
+
+test('a slope is that of the line through the points', () => {
+  const line = [0, 1, 2, 3].map((x) => ({ x, y: 5 + 2 * x }));
+  const noisy = [1, -1, -1, 1].map((noise, x) => ({ x, y: 5 + 2 * x + noise }));
+
+  expect(slopeOf(line)).toBe(2);
+  expect(slopeOf(noisy)).toBe(2);
+  expect(slopeOf([{ x: 1, y: 7 }])).toBe(0);
+  expect(slopeOf([])).toBe(0);
 });
 
 test('results have one form, and what does not fit it is not written', () => {
@@ -83,6 +45,35 @@ test('results have one form, and what does not fit it is not written', () => {
 
   expect(JSON.parse(readFileSync(writeResult(result, folder), 'utf8'))).toEqual(result);
   expect(() => writeResult({ ...result, rounds: 1.5 }, folder)).toThrow();
+});
+
+test('the processor time of a process is that of its workers too, where it has some', async () => {
+  const burn = `"${process.execPath}" -e "for (;;);" & wait`;
+  const shell = spawn('sh', ['-c', burn], { detached: true, stdio: 'ignore' });
+  const used = (hasWorkers: boolean) =>
+    processorTimes([{ name: 'shell', pid: shell.pid, hasWorkers }]).get('shell') ?? 0;
+
+  try {
+    expect(await until(() => Promise.resolve(used(true) > 300_000), 20_000, 20)).toBe(true);
+    expect(used(false)).toBeLessThan(200_000);
+  } finally {
+    process.kill(-(shell.pid ?? Number.NaN), 'SIGKILL');
+  }
+});
+
+test('the processor time of a request is what was used between the two moments', () => {
+  const before = new Map([['a', 1_000]]);
+  const after = new Map([
+    ['a', 5_000],
+    ['came later', 700],
+  ]);
+
+  expect(timePerRequest(before, after, 4)).toEqual(
+    new Map([
+      ['a', 1_000],
+      ['came later', 0],
+    ]),
+  );
 });
 
 test('the committed results have that form', () => {

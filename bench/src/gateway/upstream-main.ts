@@ -1,0 +1,3 @@
+import { createUpstream } from './upstream';
+
+createUpstream().listen(Number(process.argv[2]), '127.0.0.1');

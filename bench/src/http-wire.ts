@@ -1,0 +1,39 @@
+export interface LoadRequest {
+  /** The whole HTTP/1.1 request, ready for the socket. */
+  bytes: Buffer;
+}
+
+export interface Answered {
+  status: number;
+  /** Bytes of the whole answer. */
+  length: number;
+  /** The server said that it closes the connection after it. */
+  isLast: boolean;
+}
+
+const headerEnd = Buffer.from('\r\n\r\n');
+const lengthHeader = /\r\ncontent-length: *(\d+)/i;
+const closeHeader = /\r\nconnection: *close/i;
+
+/** The whole answer at the start of what was received; undefined while a part is missing. Throws on one without Content-Length. */
+export function parseAnswer(received: Buffer): Answered | undefined {
+  const end = received.indexOf(headerEnd);
+  if (end < 0) return undefined;
+  const head = received.toString('latin1', 0, end);
+  const bodyLength = lengthHeader.exec(head)?.[1];
+  if (bodyLength === undefined) throw new Error('an answer without Content-Length');
+  const length = end + headerEnd.length + Number(bodyLength);
+  if (received.length < length) return undefined;
+  return { status: Number(head.slice(9, 12)), length, isLast: closeHeader.test(head) };
+}
+
+/** One request as it goes over the wire. */
+export function httpRequest(at: string, headers: Record<string, string>, body = ''): LoadRequest {
+  const lines = [
+    `${at} HTTP/1.1`,
+    'Host: onrush',
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+  ];
+  if (body) lines.push('Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`);
+  return { bytes: Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`) };
+}

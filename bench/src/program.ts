@@ -1,0 +1,71 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { processNames } from '../../deploy/local/fleet';
+import type { GatewayOptions } from './gateway';
+import type { SeckillOptions } from './seckill';
+
+/** What the commands do; handed in, so that arguments can be checked without a fleet. */
+export interface Actions {
+  seckill(options: SeckillOptions): Promise<void>;
+  gateway(options: GatewayOptions): Promise<void>;
+  capacity(): void;
+}
+
+/** A whole number within bounds. */
+const whole =
+  (from: number, to = 10_000_000) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isInteger(value) && value >= from && value <= to) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${from} to ${to}.`);
+  };
+
+/** Throws a CommanderError with exit code 2 for arguments that it does not know, before anything is done. */
+export function createProgram(actions: Actions): Command {
+  const program = new Command('npm run bench --')
+    .description(
+      'Benchmarks. Each starts a fleet of its own, prints a table, and writes bench/results/<name>.json.',
+    )
+    .exitOverride((error) => {
+      if (error.exitCode !== 0) error.exitCode = 2;
+      throw error;
+    });
+
+  program
+    .command('seckill')
+    .description('accepted purchases per second, through the gateway and straight at seckill-service')
+    .option('--rounds <n>', 'rounds of each target', whole(1, 1_000), 5)
+    .option('--purchases <n>', 'units for sale in a round', whole(1), 32_000)
+    .option('--buyers <n>', 'buyers who share the purchases', whole(1), 8_000)
+    .option('--connections <n>', 'keep-alive connections of the load generator', whole(1, 10_000), 256)
+    .addOption(
+      new Option(
+        '--profile <processes...>',
+        'keep the CPU profiles of these processes in .local/profile',
+      ).choices(processNames),
+    )
+    .action((options: SeckillOptions) => actions.seckill(options));
+
+  program
+    .command('gateway')
+    .description('the gateway beside nginx and http-proxy-middleware: throughput, latency, purchases, memory')
+    .option('--rounds <n>', 'rounds of each target', whole(1, 1_000), 5)
+    // A round has six targets, and has to end before the access tokens do.
+    .option('--seconds <n>', 'seconds of load on each target in a round', whole(1, 40), 6)
+    .option('--purchases <n>', 'units for sale in a round', whole(1), 24_000)
+    .option('--buyers <n>', 'buyers who share the purchases', whole(1, 15_000), 8_000)
+    .option('--connections <n>', 'keep-alive connections of purchases', whole(1, 4_000), 256)
+    .option(
+      '--memory-minutes <n>',
+      'minutes of load while the memory is watched; 0: not at all',
+      whole(0, 1_440),
+      10,
+    )
+    .action((options: GatewayOptions) => actions.gateway(options));
+
+  program
+    .command('capacity')
+    .description('writes docs/capacity.md anew from the results, without measuring')
+    .action(() => actions.capacity());
+
+  return program;
+}

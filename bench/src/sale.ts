@@ -1,0 +1,144 @@
+import mysql from 'mysql2/promise';
+import { openActivity, until } from '@onrush/e2e/activity';
+import type { Buyer } from '@onrush/e2e/buyers';
+import { schemaOf } from '@onrush/e2e/environment';
+import { percentile } from '@onrush/e2e/parallel';
+import type { Address } from './connection';
+import { httpRequest } from './http-wire';
+import { countsOf, runLoad, type LoadResult } from './load';
+import { processorTimes, timePerRequest, type NamedProcess, type ProcessorTimes } from './processor-time';
+import type { BenchResult } from './results';
+import type { Stage } from './stage';
+import { spreadOf } from './statistics';
+
+export interface SaleRound {
+  accepted: number;
+  perSecond: number;
+  p50: number;
+  p99: number;
+  oversold: number;
+  failed: number;
+  drainSeconds: number;
+  /** Microseconds of processor time a purchase, by process, from the first request to the last answer. */
+  processorTime: ProcessorTimes;
+}
+
+/** Units beyond the stock that are asked for in each round: all of them must be refused. */
+export const overask = 0.05;
+export const requestCount = (purchases: number): number => Math.round(purchases * (1 + overask));
+export const buyerOf = (people: Buyer[], index: number): Buyer => people[index % people.length] as Buyer;
+
+/** Prepares all that the buyers send to an activity; what it returns is measured. */
+export type Rush = (activityId: string) => Promise<() => Promise<LoadResult>>;
+
+/** A new activity is sold out, and every accepted purchase followed until it is an order. */
+export async function sell(
+  stage: Stage,
+  {
+    title,
+    purchases,
+    processes,
+    rush,
+  }: { title: string; purchases: number; processes: NamedProcess[]; rush: Rush },
+): Promise<SaleRound> {
+  const activity = await openActivity(stage.api, await stage.adminToken(), {
+    title,
+    total: purchases,
+    perUserLimit: 100,
+    paymentTimeoutSeconds: 86_400,
+  });
+  const run = await rush(activity.id);
+  const usedBefore = processorTimes(processes);
+  const load = await run();
+  const { answered: accepted, failed: notAccepted } = countsOf(load, 202);
+  if (accepted === 0) throw new Error(`no purchase was accepted: ${[...load.statuses].join('; ')}`);
+  const processorTime = timePerRequest(usedBefore, processorTimes(processes), accepted);
+  const began = performance.now();
+  const oversold = await drain(stage, { activityId: activity.id, accepted, purchases });
+  return {
+    accepted,
+    perSecond: accepted / load.seconds,
+    p50: percentile(load.latencies, 0.5),
+    p99: percentile(load.latencies, 0.99),
+    oversold,
+    failed: notAccepted - (load.statuses.get(409) ?? 0),
+    drainSeconds: (performance.now() - began) / 1_000,
+    processorTime,
+  };
+}
+
+/**
+ * Buyers who come by HTTP. Each has opened the page before: whoever checks their tokens has seen every one of them once.
+ */
+export const rushByHttp =
+  (options: {
+    at: Address;
+    connections: number;
+    purchases: number;
+    people: Buyer[];
+    headersOf: (buyer: Buyer) => Promise<Record<string, string>>;
+  }): Rush =>
+  async (activityId) => {
+    const { at, connections, people, purchases } = options;
+    const headers = await Promise.all(people.map(options.headersOf));
+    const path = `/api/v1/seckill/activities/${activityId}`;
+    const pages = headers.map((ofBuyer) => httpRequest(`GET ${path}/reservations`, ofBuyer));
+    const opened = await runLoad({ ...at, connections, requests: pages });
+    if (countsOf(opened, 200).failed > 0) throw new Error('a buyer could not open the page before the sale');
+    const requests = Array.from({ length: requestCount(purchases) }, (_, index) =>
+      httpRequest(
+        `POST ${path}/buy`,
+        { ...headers[index % headers.length], 'Idempotency-Key': `k${index}` },
+        '{"quantity":1}',
+      ),
+    );
+    return () => runLoad({ ...at, connections, requests });
+  };
+
+/** Waits until every accepted purchase is an order; returns how many units were sold beyond the stock, or lost (negative). */
+async function drain(
+  { servers, namespace }: Stage,
+  { activityId, accepted, purchases }: { activityId: string; accepted: number; purchases: number },
+): Promise<number> {
+  const connection = await mysql.createConnection(servers.MYSQL_ADMIN_URL);
+  const count = async (table: string): Promise<number> => {
+    const [rows] = await connection.query<mysql.RowDataPacket[]>(
+      `SELECT COUNT(*) AS n FROM ${table} WHERE activity_id = ?`,
+      [activityId],
+    );
+    return Number(rows[0]?.['n']);
+  };
+  const orders = `${schemaOf(namespace, 'order')}.orders`;
+  try {
+    await until(async () => (await count(orders)) >= accepted, 120_000, 50);
+    const ordered = await count(orders);
+    const reserved = await count(`${schemaOf(namespace, 'seckill')}.reservations`);
+    if (ordered !== accepted) return ordered - accepted;
+    if (reserved !== accepted) return reserved - accepted;
+    return Math.max(0, accepted - purchases);
+  } finally {
+    await connection.end();
+  }
+}
+
+export const describeRound = (round: SaleRound): string =>
+  `${Math.round(round.perSecond)} purchases/s, p50 ${round.p50.toFixed(1)} ms, p99 ${round.p99.toFixed(1)} ms, oversold ${round.oversold}, failed ${round.failed}, all are orders after ${round.drainSeconds.toFixed(1)} s`;
+
+/** The figures of all rounds of one target, by the name in the results. */
+export function metricsOf(prefix: string, rounds: SaleRound[]): BenchResult['metrics'] {
+  const of = (pick: (round: SaleRound) => number) => spreadOf(rounds.map(pick));
+  return {
+    [`${prefix}_purchases_per_second`]: of((round) => round.perSecond),
+    [`${prefix}_p50_ms`]: of((round) => round.p50),
+    [`${prefix}_p99_ms`]: of((round) => round.p99),
+    [`${prefix}_drain_seconds`]: of((round) => round.drainSeconds),
+    ...Object.fromEntries(
+      [...(rounds[0]?.processorTime.keys() ?? [])].map((name) => [
+        `${prefix}_cpu_us_per_purchase_${name.replaceAll(/[ -]/g, '_')}`,
+        of((round) => round.processorTime.get(name) ?? 0),
+      ]),
+    ),
+  };
+}
+
+export const soldWrongly = (round: SaleRound): boolean => round.oversold !== 0 || round.failed !== 0;

@@ -1,0 +1,192 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import { httpRequest, parseAnswer } from '../src/http-wire';
+import { countsOf, runLoad } from '../src/load';
+import { runPacedLoad } from '../src/paced-load';
+
+const servers: net.Server[] = [];
+
+async function listen<S extends net.Server>(server: S): Promise<{ host: string; port: number; server: S }> {
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port, server };
+}
+const serve = (listener: RequestListener) => listen(createServer(listener));
+
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    (server as Partial<Server>).closeAllConnections?.();
+    server.close();
+  }
+});
+
+const gets = (count: number) => Array.from({ length: count }, (_, index) => httpRequest(`GET /${index}`, {}));
+
+describe('a closed loop', () => {
+  test('sends every request once, and counts every answer', async () => {
+    const bodies: string[] = [];
+    const at = await serve((request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () => {
+        bodies.push(body);
+        const answer = 'x'.repeat(Number(body) * 10);
+        response.writeHead(Number(body) % 2 ? 202 : 409, { 'content-length': answer.length }).end(answer);
+      });
+    });
+    const requests = Array.from({ length: 500 }, (_, index) =>
+      httpRequest('POST /x', { 'X-A': '1' }, String(index)),
+    );
+
+    const result = await runLoad({ ...at, connections: 16, requests });
+
+    expect([...bodies].sort()).toEqual(requests.map((_, index) => String(index)).sort());
+    expect(Object.fromEntries(result.statuses)).toEqual({ 202: 250, 409: 250 });
+    expect(countsOf(result, 202)).toEqual({ all: 500, answered: 250, failed: 250 });
+    expect(result.latencies).toHaveLength(250);
+  });
+
+  test('with a time begins anew with its requests until it is over', async () => {
+    const seen = new Set<string | undefined>();
+    const at = await serve((request, response) => {
+      seen.add(request.url);
+      response.end('{}');
+    });
+
+    const result = await runLoad({
+      ...at,
+      connections: 2,
+      requests: gets(3),
+      seconds: 0.2,
+      keepLatencies: false,
+    });
+
+    expect(seen).toEqual(new Set(['/0', '/1', '/2']));
+    expect(countsOf(result, 200).answered).toBeGreaterThan(3);
+    expect(result.seconds).toBeGreaterThanOrEqual(0.2);
+    expect(result.latencies).toEqual([]);
+  });
+
+  test('opens a connection again that the server closed in order', async () => {
+    const at = await serve((_request, response) => void response.end('{}'));
+    at.server.maxRequestsPerSocket = 3;
+    let connections = 0;
+    at.server.on('connection', () => (connections += 1));
+
+    const result = await runLoad({ ...at, connections: 2, requests: gets(30) });
+
+    expect(Object.fromEntries(result.statuses)).toEqual({ 200: 30 });
+    expect(connections).toBeGreaterThanOrEqual(10);
+  });
+
+  test.each([
+    ['breaks', (socket: net.Socket) => socket.destroy()],
+    ['has an answer of unknown length', (socket: net.Socket) => socket.write('HTTP/1.1 200 OK\r\n\r\n{}')],
+  ])('a connection that %s is counted, and does not hold up the run', async (_how, answer) => {
+    const at = await listen(net.createServer((socket) => socket.on('data', () => answer(socket))));
+
+    const result = await runLoad({ ...at, connections: 2, requests: gets(2) });
+
+    expect(Object.fromEntries(result.statuses)).toEqual({ 0: 2 });
+  });
+
+  test('a server that is not there is counted for each connection', async () => {
+    const at = await listen(net.createServer());
+    await new Promise((resolve) => at.server.close(resolve));
+
+    const result = await runLoad({ ...at, connections: 3, requests: gets(100) });
+
+    expect(Object.fromEntries(result.statuses)).toEqual({ 0: 3 });
+  });
+});
+
+describe('an open loop', () => {
+  test('sends so many a second, and no faster', async () => {
+    const seen: (string | undefined)[] = [];
+    const at = await serve((request, response) => {
+      seen.push(request.url);
+      response.end('{}');
+    });
+
+    const result = await runPacedLoad({
+      ...at,
+      connections: 8,
+      requests: gets(10),
+      requestsPerSecond: 500,
+      seconds: 0.2,
+    });
+
+    expect(Object.fromEntries(result.statuses)).toEqual({ 200: 100 });
+    expect(result.latencies).toHaveLength(100);
+    expect(Map.groupBy(seen, (url) => url).get('/7')).toHaveLength(10);
+    // The last one is due that late.
+    expect(result.seconds).toBeGreaterThanOrEqual(99 / 500);
+  });
+
+  test('counts the wait behind a slow answer for everything that was due in the meantime', async () => {
+    const slowMs = 300;
+    let isFirst = true;
+    const at = await serve((_request, response) => {
+      setTimeout(() => response.end('{}'), isFirst ? slowMs : 0);
+      isFirst = false;
+    });
+
+    const result = await runPacedLoad({
+      ...at,
+      connections: 1,
+      requests: gets(1),
+      requestsPerSecond: 1_000,
+      seconds: 0.05,
+    });
+
+    expect(result.latencies).toHaveLength(50);
+    expect(Math.min(...result.latencies)).toBeGreaterThan(slowMs / 2);
+  });
+
+  test('opens a connection again that the server closed while it was idle', async () => {
+    const at = await listen(
+      net.createServer((socket) =>
+        socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}')),
+      ),
+    );
+
+    const result = await runPacedLoad({
+      ...at,
+      connections: 1,
+      requests: gets(1),
+      requestsPerSecond: 10,
+      seconds: 0.3,
+    });
+
+    expect(Object.fromEntries(result.statuses)).toEqual({ 200: 3 });
+  });
+
+  test('ends where every connection breaks, and counts what was never answered', async () => {
+    const at = await listen(
+      net.createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.on('data', () => socket.destroy());
+      }),
+    );
+
+    const result = await runPacedLoad({
+      ...at,
+      connections: 4,
+      requests: gets(1),
+      requestsPerSecond: 1_000,
+      seconds: 0.1,
+    });
+
+    expect(Object.fromEntries(result.statuses)).toEqual({ 0: 100 });
+  });
+});
+
+test('an answer is whole or not yet there', () => {
+  const whole = Buffer.from('HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1');
+  const last = Buffer.from('HTTP/1.1 204 No Content\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+
+  expect(parseAnswer(whole)).toEqual({ status: 202, length: 46, isLast: false });
+  expect(parseAnswer(whole.subarray(0, 45))).toBeUndefined();
+  expect(parseAnswer(whole.subarray(0, 20))).toBeUndefined();
+  expect(parseAnswer(last)).toEqual({ status: 204, length: last.length, isLast: true });
+});

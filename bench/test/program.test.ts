@@ -1,0 +1,100 @@
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { createProgram } from '../src/program';
+
+const actionsThat = () => ({ seckill: jest.fn(), gateway: jest.fn(), capacity: jest.fn() });
+
+async function parse(...args: string[]) {
+  const actions = actionsThat();
+  const stderr = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const stdout = jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+  const error: unknown = await createProgram(actions)
+    .parseAsync(args, { from: 'user' })
+    .then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+  const text = [...stderr.mock.calls, ...stdout.mock.calls].join('');
+  stderr.mockRestore();
+  stdout.mockRestore();
+  return { actions, error, text };
+}
+
+test('the gateway’s benchmark has a default for each of its arguments', async () => {
+  const { actions, error } = await parse('gateway');
+
+  expect(error).toBeUndefined();
+  expect(actions.gateway).toHaveBeenCalledWith({
+    rounds: 5,
+    seconds: 6,
+    purchases: 24_000,
+    buyers: 8_000,
+    connections: 256,
+    memoryMinutes: 10,
+  });
+});
+
+test('arguments replace the defaults; the memory may be left out', async () => {
+  const { actions } = await parse('gateway', '--rounds', '3', '--seconds', '2', '--memory-minutes', '0');
+
+  expect(actions.gateway).toHaveBeenCalledWith(
+    expect.objectContaining({ rounds: 3, seconds: 2, memoryMinutes: 0 }),
+  );
+});
+
+test('profiles may be asked for of every process, also of the one that is no service', async () => {
+  const { actions } = await parse('seckill', '--profile', 'gateway', 'seckill-worker');
+
+  expect(actions.seckill).toHaveBeenCalledWith(
+    expect.objectContaining({ profile: ['gateway', 'seckill-worker'] }),
+  );
+});
+
+test.each([
+  [['gateway', '--round', '3'], /unknown option '--round'/],
+  [['gateway', '--rounds', '0'], /'--rounds <n>'.*Expected a whole number from 1/],
+  [['gateway', '--rounds', '2.5'], /'--rounds <n>'.*Expected a whole number from 1/],
+  [['gateway', '--rounds', ''], /'--rounds <n>'.*Expected a whole number from 1/],
+  [['gateway', '--seconds', '41'], /'--seconds <n>'.*Expected a whole number from 1 to 40/],
+  [['gateway', '--memory-minutes', '-1'], /'--memory-minutes <n>'.*Expected a whole number from 0/],
+  [['gateway', 'twice'], /too many arguments/],
+  [['seckill', '--rounds', 'x'], /'--rounds <n>'.*Expected a whole number from 1/],
+  [
+    ['seckill', '--profile', 'gateway', 'gatway'],
+    /'--profile <processes...>'.*Allowed choices are .*seckill-worker/,
+  ],
+  [['gatway'], /unknown command 'gatway'/],
+])('%j is refused with 2 and says why, and nothing is done', async (args, message) => {
+  const { actions, error, text } = await parse(...args);
+
+  expect(error).toMatchObject({ exitCode: 2 });
+  expect(text).toMatch(message);
+  expect(Object.values(actions).flatMap((action) => action.mock.calls)).toEqual([]);
+});
+
+test('help names every argument, and is no error', async () => {
+  const { actions, error, text } = await parse('gateway', '--help');
+
+  expect(error).toMatchObject({ exitCode: 0 });
+  for (const flag of [
+    '--rounds',
+    '--seconds',
+    '--purchases',
+    '--buyers',
+    '--connections',
+    '--memory-minutes',
+  ])
+    expect(text).toContain(flag);
+  expect(actions.gateway).not.toHaveBeenCalled();
+});
+
+test('the process ends with the code of its error', () => {
+  const main = path.join(__dirname, '..', 'dist', 'main.js');
+
+  const { status, stderr } = spawnSync(process.execPath, [main, 'gateway', '--rounds', '0'], {
+    encoding: 'utf8',
+  });
+
+  expect(status).toBe(2);
+  expect(stderr).toContain("option '--rounds <n>' argument '0' is invalid");
+});
