@@ -5,6 +5,8 @@ import { freePort } from '../src/testing/service';
 import { eventually } from '../src/testing/wait';
 
 /** Groups of processes that a test may have left behind. */
+jest.setTimeout(60_000);
+
 const groups: number[] = [];
 afterEach(() => {
   for (const group of groups.splice(0)) {
@@ -60,7 +62,9 @@ async function run(environment: Record<string, string> = {}) {
 }
 
 type Running = Awaited<ReturnType<typeof run>>;
-const isReady = (service: Running) => eventually(async () => (await service.readiness()) === 200);
+/** Two Nodes start, on a machine that may have other work. */
+const isReady = (service: Running) =>
+  eventually(async () => (await service.readiness()) === 200, { timeoutMs: 40_000 });
 
 /** A request whose body is not complete yet, and which a worker has begun to answer. */
 async function inFlight(service: Running) {

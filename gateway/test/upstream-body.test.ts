@@ -69,7 +69,7 @@ test('a client that does not read stops the upstream, and is cut off in the end'
 test('a client that reads slowly gets all of it', async () => {
   const backend = await fixture.backend((_request, response) => void pourOut(response, 640));
   fixture.known(backend.instance);
-  const port = await fixture.front();
+  const port = await fixture.front(() => ({ timeoutMs: 60_000 }));
 
   const response = await get(port).response;
   let size = 0;
