@@ -144,3 +144,28 @@ test('without an endpoint the tracing SDK is not even loaded', async () => {
   expect(await ended).toBe(0);
   expect(output().trim()).toBe('false');
 });
+
+test('what dies with its request is allocated young, whatever a crowd at the start made it look like', async () => {
+  // Each round keeps what it allocates until it is over, as a crowd keeps its requests in flight.
+  const crowd = `
+    require('node:v8').setFlagsFromString('--allow-natives-syntax');
+    const isYoung = new Function('object', 'return %InYoungGeneration(object)');
+    const serve = (id) => ({ id, headers: [id] });
+    let bornOld = 0;
+    for (let round = 0; round < 60; round += 1) {
+      const inFlight = [];
+      for (let id = 0; id < 30_000; id += 1) {
+        const request = serve(id);
+        inFlight.push(request);
+        if (!isYoung(request.headers)) bornOld += 1;
+      }
+    }
+    console.log('born old: ' + bornOld + '.');`;
+  const { child, ended, output, says } = run(service(`component('a', ${JSON.stringify(crowd)})`));
+  await says('"msg":"ready"');
+  child.kill();
+  await ended;
+
+  // Some are promoted by a collection between their birth and the look at them.
+  expect(Number(/born old: (\d+)\./.exec(output())?.[1])).toBeLessThan(1_000);
+});
