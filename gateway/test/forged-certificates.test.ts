@@ -75,7 +75,7 @@ describe('a certificate is nobody here: who calls is what the token says', () =>
 });
 
 test('what a client says of a certificate ends at the gateway', async () => {
-  const fixture = await startFixture('b2certificates');
+  const fixture = await startFixture('certificates');
   try {
     const names = certificateHeaders.flatMap(([name]) => [name, name.replaceAll('-', '_')]);
     const forged = names.map((name) => `${name}: forged-certificate`);

@@ -6,7 +6,7 @@ let fixture: Fixture;
 let bearer: string;
 let upstream: UpstreamWatch;
 beforeAll(async () => {
-  fixture = await startFixture('b1framing');
+  fixture = await startFixture('framing');
   bearer = `Authorization: Bearer ${await fixture.accessToken()}`;
   upstream = watchUpstream(fixture);
 }, 60_000);

@@ -6,7 +6,7 @@ let fixture: Fixture;
 let upstream: UpstreamWatch;
 let bearer: string;
 beforeAll(async () => {
-  fixture = await startFixture('b2identity');
+  fixture = await startFixture('identity');
   upstream = watchUpstream(fixture);
   bearer = `Authorization: Bearer ${await fixture.accessToken()}`;
 }, 60_000);
@@ -193,7 +193,7 @@ describe('where a request comes from', () => {
   });
 
   test('is behind one trusted proxy what that proxy adds, and nothing further left', async () => {
-    const behindProxy = await startFixture('b2hops', { trustedHops: 1 });
+    const behindProxy = await startFixture('onehop', { trustedHops: 1 });
     try {
       const statuses: number[] = [];
       for (let attempt = 0; attempt < 14; attempt += 1) {
@@ -224,7 +224,7 @@ test('a header of an outsider chooses no canary', async () => {
   const [stable] = staticServices?.['product-service'] ?? [];
   if (!stable) throw new Error('the fixture has no upstream');
   const withCanary = { 'product-service': [stable, { ...stable, version: '9.9.9', canary: true }] };
-  const other = await startFixture('b2canary', {}, withCanary);
+  const other = await startFixture('canaryclaims', {}, withCanary);
   try {
     for (const claim of ['X-Canary: true', 'X-Canary: 1', 'X-Canary: 9.9.9', 'X_Canary: true'])
       for (let attempt = 0; attempt < 5; attempt += 1) {

@@ -7,7 +7,7 @@ import { connectRaw, head, sendRaw } from './raw-socket';
 let fixture: Fixture;
 let bearer: string;
 beforeAll(async () => {
-  fixture = await startFixture('b1target');
+  fixture = await startFixture('targets');
   bearer = `Authorization: Bearer ${await fixture.accessToken()}`;
 }, 60_000);
 afterAll(() => fixture.stop());

@@ -4,7 +4,7 @@ import { connectRaw, head, sendRaw } from './raw-socket';
 let fixture: Fixture;
 let bearer: string;
 beforeAll(async () => {
-  fixture = await startFixture('b1headers');
+  fixture = await startFixture('headers');
   bearer = `Authorization: Bearer ${await fixture.accessToken()}`;
 }, 60_000);
 afterAll(() => fixture.stop());

@@ -10,7 +10,7 @@ let fixture: Fixture;
 let upstream: UpstreamWatch;
 let users = 100;
 beforeAll(async () => {
-  fixture = await startFixture('b1bodies');
+  fixture = await startFixture('bodies');
   upstream = watchUpstream(fixture);
 }, 60_000);
 afterAll(() => fixture.stop());

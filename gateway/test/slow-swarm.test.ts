@@ -22,7 +22,7 @@ const visitors = 20;
 let fixture: Fixture;
 beforeAll(async () => {
   const routes = { 'GET /api/v1/products': { cache: false as const } };
-  fixture = await startFixture('b1slowloris', { maxConnectionsPerAddress: 2 * attackers, routes });
+  fixture = await startFixture('slowswarm', { maxConnectionsPerAddress: 2 * attackers, routes });
 }, 60_000);
 afterAll(() => fixture.stop());
 

@@ -7,7 +7,7 @@ let fixture: Fixture;
 let bearer: string;
 let upstream: UpstreamWatch;
 beforeAll(async () => {
-  fixture = await startFixture('b1limits');
+  fixture = await startFixture('bounds');
   bearer = `Authorization: Bearer ${await fixture.accessToken()}`;
   upstream = watchUpstream(fixture);
 }, 60_000);
