@@ -3,11 +3,11 @@ import type { Ask } from './call';
 import { acceptsGzip, compressedHeaders, discard, failureInstead, withRetryAfter } from './relay';
 import type { Preference } from '../canary/canary';
 import type { CanaryChoice } from '../canary/canary-choice';
-import { clientHeaders, withoutHeader } from '../connection/client-headers';
 import { failureBody, failureHeaders, send, type Exchange } from '../exchange';
 import type { CacheableAnswer } from '../cache/cacheable-answer';
 import type { CacheRule, Hit, ResponseCache } from '../cache/response-cache';
 import type { GatewayRoute } from '../routes';
+import { clientHeaders, withoutHeader } from '../upstream/answer-headers';
 
 const answerLimitBytes = 1_048_576;
 

@@ -1,8 +1,7 @@
 import type { AppError } from '@onrush/chassis/errors';
 import { asAppError } from '@onrush/chassis/transient';
-import { headerOf } from '../upstream/answer-headers';
+import { clientHeaders, headerOf, unkept, withoutHeader } from '../upstream/answer-headers';
 import type { Ask } from './call';
-import { clientHeaders, unkept, withoutHeader } from '../connection/client-headers';
 import { errors } from '../errors';
 import { failureBody, failureHeaders, send, type Exchange } from '../exchange';
 import type { Begun, Idempotency, StoredAnswer } from '../idempotency/idempotency';

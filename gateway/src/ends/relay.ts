@@ -1,10 +1,9 @@
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import type { AppError } from '@onrush/chassis/errors';
-import { clientHeaders, unkept } from '../connection/client-headers';
 import { errors } from '../errors';
 import { headersOf, send, sendError, type Exchange } from '../exchange';
-import { headerOf } from '../upstream/answer-headers';
+import { clientHeaders, headerOf, unkept } from '../upstream/answer-headers';
 import type { UpstreamAnswer } from '../upstream/upstream-attempt';
 
 /** The head of an answer. Header lists are names (in lower case) and values in turn. */
