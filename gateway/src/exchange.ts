@@ -85,7 +85,7 @@ export function lastOfItsConnection({ response, isReady }: Exchange): void {
 }
 
 /** All headers of an answer: its own, ours, and what the way has added. */
-export function headersOf(exchange: Exchange, own: string[]): string[] {
+export function answerHeaders(exchange: Exchange, own: string[]): string[] {
   const { requestId, limit, headers } = exchange;
   lastOfItsConnection(exchange);
   const all = own.concat(everyHeader, headers);
@@ -97,7 +97,7 @@ export function headersOf(exchange: Exchange, own: string[]): string[] {
 /** Ends the exchange with a whole body at hand, at the end of this turn of the loop. `own` are the body's headers, without its length. */
 export function send(exchange: Exchange, status: number, own: string[], body: Buffer | string): void {
   const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-  const headers = headersOf(exchange, own);
+  const headers = answerHeaders(exchange, own);
   headers.push('Content-Length', String(length));
   atEndOfTurn(() => endWith(exchange.response, status, headers, body));
 }

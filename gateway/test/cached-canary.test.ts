@@ -45,7 +45,7 @@ test('what was chosen before a wait holds after it: an answer of the canary is n
   const guard = { isClosed: () => choice.isClosed } as unknown as CanaryGuard;
   const rules = rulesOf({ weight: 100 });
   const gate = Promise.withResolvers<void>();
-  const onward = { sharedHeadersOf: () => gate.promise.then(() => []) } as unknown as Onward;
+  const onward = { sharedRequestHeaders: () => gate.promise.then(() => []) } as unknown as Onward;
   const asked: Instance[] = [];
   const upstreams = {
     forward: ({ preference = [] }: UpstreamCall) => {

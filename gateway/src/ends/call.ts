@@ -49,8 +49,8 @@ export function createAsk(deps: {
     const { path, search, span } = exchange;
     const method = isShared ? 'GET' : (exchange.request.method ?? '');
     const headers = isShared
-      ? await onward.sharedHeadersOf(exchange, route)
-      : await onward.headersOf(exchange, route);
+      ? await onward.sharedRequestHeaders(exchange, route)
+      : await onward.requestHeaders(exchange, route);
     const answer = await upstreams.forward({
       upstream: route.upstream,
       method,

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream';
 import type { Instance } from '@onrush/chassis/discovery';
 import type { AppError } from '@onrush/chassis/errors';
-import { endWith, failureBody, failureHeaders, headersOf, type Exchange } from '../exchange';
+import { endWith, failureBody, failureHeaders, answerHeaders, type Exchange } from '../exchange';
 import { endToEndHeaders } from '../upstream/answer-headers';
 import { failureInstead, relayedHeaders } from './relay';
 
@@ -20,7 +20,7 @@ export function relayHandshakeRefusal(
     return sendHandshakeError(exchange, failure);
   }
   exchange.headers.push('X-Served-Version', version);
-  response.writeHead(head.status, headersOf(exchange, relayedHeaders(head)));
+  response.writeHead(head.status, answerHeaders(exchange, relayedHeaders(head)));
   // Half an answer must not look like a whole one: where it breaks off, so does the connection.
   pipeline(answer, response, () => undefined);
 }
@@ -28,7 +28,7 @@ export function relayHandshakeRefusal(
 /** At once, not at the end of this turn: http-proxy-middleware ends the connection behind us. */
 export function sendHandshakeError(exchange: Exchange, error: AppError): void {
   const body = failureBody(exchange, error);
-  const headers = headersOf(exchange, failureHeaders(error));
+  const headers = answerHeaders(exchange, failureHeaders(error));
   headers.push('Content-Length', String(Buffer.byteLength(body)));
   endWith(exchange.response, error.httpStatus, headers, body);
 }

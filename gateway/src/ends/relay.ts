@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import type { AppError } from '@onrush/chassis/errors';
 import { errors } from '../errors';
-import { headersOf, send, sendError, type Exchange } from '../exchange';
+import { answerHeaders, send, sendError, type Exchange } from '../exchange';
 import { clientHeaders, headerOf, unkept } from '../upstream/answer-headers';
 import type { UpstreamAnswer } from '../upstream/upstream-attempt';
 
@@ -31,7 +31,7 @@ export async function relay(exchange: Exchange, answer: UpstreamAnswer): Promise
   const isCompressible = isWorthCompressing(answer);
   if (isCompressible) headers.push('vary', 'accept-encoding');
   if (!isCompressible || !acceptsGzip(exchange) || exchange.request.method === 'HEAD') {
-    answer.pipeTo(exchange.response, headersOf(exchange, headers));
+    answer.pipeTo(exchange.response, answerHeaders(exchange, headers));
     return answer.status;
   }
   const body = await compress(await answer.collect(mostToCompress), { level: constants.Z_BEST_SPEED });

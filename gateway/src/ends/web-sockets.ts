@@ -90,7 +90,7 @@ export function createWebSockets(deps: {
       if (!pick) throw errors.upstreamFailed({ retryAfterSeconds: 1 });
       socket.once('close', () => pick.done('abandoned'));
       exchange.span?.setAttribute('onrush.served_version', pick.instance.version);
-      const headers = await deps.onward.headersOf(exchange, route);
+      const headers = await deps.onward.requestHeaders(exchange, route);
       if (socket.destroyed) return;
       handshakes.set(request, { exchange, route, pick, socket, head, isOpen: false });
       request.headers = {

@@ -8,15 +8,15 @@ import { traceHeaders } from './trace-headers';
 /** What goes on to an upstream. Header lists are names and values in turn. */
 export interface Onward {
   /** The client's headers that may go on, and ours: who calls for whom (signed, for this upstream), from where, in which trace. */
-  headersOf(exchange: Exchange, route: GatewayRoute): Promise<string[]>;
+  requestHeaders(exchange: Exchange, route: GatewayRoute): Promise<string[]>;
   /** For an answer that everybody may get: nothing of the client that happens to be the first. */
-  sharedHeadersOf(exchange: Exchange, route: GatewayRoute): Promise<string[]>;
+  sharedRequestHeaders(exchange: Exchange, route: GatewayRoute): Promise<string[]>;
 }
 
 export function createOnward(deps: { tokens: InternalTokens; trustedHops: number }): Onward {
   const { tokens, trustedHops } = deps;
   return {
-    async headersOf(exchange, { upstream }) {
+    async requestHeaders(exchange, { upstream }) {
       const { request, user, requestId, address } = exchange;
       return [
         ...forwardableHeaders(request),
@@ -33,7 +33,7 @@ export function createOnward(deps: { tokens: InternalTokens; trustedHops: number
         ...traceHeaders(exchange),
       ];
     },
-    async sharedHeadersOf(exchange, { upstream }) {
+    async sharedRequestHeaders(exchange, { upstream }) {
       const token = await tokens.issue(upstream);
       return [internalTokenHeader, token, 'x-request-id', exchange.requestId, ...traceHeaders(exchange)];
     },
