@@ -173,6 +173,15 @@ describe('what is not for everybody', () => {
     expect(await entries()).toBe(0);
   });
 
+  test('is found in a header that comes twice, too', async () => {
+    const { cache, entries } = cacheFixture();
+    const headers = [...json, 'cache-control', 'public', 'cache-control', 'private'];
+
+    await cache.get('k', rule, now(answerOf('mine', { headers })));
+
+    expect(await entries()).toBe(0);
+  });
+
   test.each([
     ['Cache-Control', 'public, max-age=5'],
     ['Vary', 'Accept-Encoding'],

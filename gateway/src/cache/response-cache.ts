@@ -2,8 +2,9 @@ import { gzip } from 'node:zlib';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
+import { headerOf } from '../upstream/answer-headers';
 import { createPurgeLog, createTagIndex } from './cache-tags';
-import { isFailure, isForEverybody, ownBytes, valueOf, type CacheableAnswer } from './cacheable-answer';
+import { isFailure, isForEverybody, ownBytes, type CacheableAnswer } from './cacheable-answer';
 
 type Outcome = 'hit' | 'stale' | 'miss' | 'shared';
 
@@ -208,7 +209,7 @@ export function createResponseCache(options: {
       const { body } = answer;
       if (answer.gzip || body.length < leastToCompress || compressed.has(answer)) return answer.gzip;
       compressed.add(answer);
-      if (valueOf(answer, 'content-encoding') !== undefined) return undefined;
+      if (headerOf(answer.headers, 'content-encoding') !== undefined) return undefined;
       gzip(body, (error, zipped) => {
         const entry = found.peek(key);
         if (error || zipped.length >= body.length || entry?.answer !== answer) return;

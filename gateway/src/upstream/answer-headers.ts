@@ -58,9 +58,15 @@ export const unkept = (headers: string[]): string[] =>
 export const withoutHeader = (headers: string[], unwanted: string): string[] =>
   headers.filter((_, index) => headers[index - (index % 2)] !== unwanted);
 
-/** The value of a header in a list of names and values in turn; the name in lower case. */
+/** All values of a header in a list of names and values in turn, as one (RFC 9110 §5.3); undefined where there is none. `wanted` is in lower case. */
 export function headerOf(headers: string[], wanted: string): string | undefined {
-  for (let index = 0; index < headers.length; index += 2)
-    if (headers[index] === wanted) return headers[index + 1];
-  return undefined;
+  let values: string | undefined;
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] ?? '';
+    // Asked for every answer, often: most names differ in their length.
+    if (name.length !== wanted.length || name.toLowerCase() !== wanted) continue;
+    const value = headers[index + 1] ?? '';
+    values = values === undefined ? value : `${values}, ${value}`;
+  }
+  return values;
 }
