@@ -8,6 +8,7 @@ import { chooseCohort } from '../src/canary/canary';
 import { createCanaryGuard, type CanaryGuard, type Outcome } from '../src/canary/canary-guard';
 import type { CanaryRules } from '../src/canary/canary-rules';
 import { canary, newFleet, rulesOf, stable, upstream } from './canary-fixture';
+import { createRandom } from './random';
 
 const population = 100_000;
 const requestsEachMs = 10;
@@ -47,7 +48,7 @@ function simulate({
   gateways: number;
   p95Ms?: number;
 }) {
-  const random = randomOf(seed);
+  const random = createRandom(seed).next;
   const rules = rulesOf({ percent: 5, rollback: { ...(p95Ms && { p95_ms: p95Ms }) } });
   const rule = rules.of(upstream);
   const start = 1_700_000_000_000;
@@ -104,7 +105,7 @@ test.each<[string, Behaviour, number | undefined]>([
 });
 
 test('a canary that fails 1 % stays for an hour of many requests', () => {
-  const random = randomOf(3);
+  const random = createRandom(3).next;
   let now = 1_700_000_000_000;
   const guard = newGuard(rulesOf({ percent: 5 }), () => now);
 
@@ -118,7 +119,7 @@ test('a canary that fails 1 % stays for an hour of many requests', () => {
 });
 
 test('and for a day of few', () => {
-  const random = randomOf(5);
+  const random = createRandom(5).next;
   let now = 1_700_000_000_000;
   const guard = newGuard(rulesOf({ percent: 5 }), () => now);
 
@@ -147,14 +148,3 @@ const newUser = (id: number): User => ({
   roles: ['user'],
   permissions: [],
 });
-
-/** Mulberry32: the same numbers each time. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}

@@ -1,4 +1,5 @@
 import { shed, type ConcurrencyLimit, type Priority } from '../src/limits/concurrency-limit';
+import { createRandom } from './random';
 
 /** A stretch of time with a number of servers and what is offered to them. */
 export interface Phase {
@@ -27,20 +28,9 @@ interface Job {
 const meanServiceMs = 10;
 const timeoutMs = 1_000;
 
-/** Mulberry32: the same numbers in every run. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** An M/M/c queue behind the limit: clients give up after a second, the servers work for them nonetheless. */
 export function simulate(limit: ConcurrencyLimit, clock: { ms: number }, phases: Phase[]): PhaseResult[] {
-  const random = seeded(7);
+  const random = createRandom(7).next;
   const exponential = (mean: number) => -mean * Math.log(1 - random());
   const waiting: Job[] = [];
   const inService: Job[] = [];

@@ -1,5 +1,5 @@
 import type { Draft } from './draft';
-import type { Random } from './random';
+import type { Random } from '../random';
 
 /** Changes a draft into something that an attacker, or a broken client, might send. */
 export type Mutation = (draft: Draft, random: Random) => void;

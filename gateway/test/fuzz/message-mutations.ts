@@ -1,6 +1,6 @@
 import { bytesOf, headOf, type Draft } from './draft';
 import type { Mutation } from './header-mutations';
-import type { Random } from './random';
+import type { Random } from '../random';
 
 /** A request inside a request. A gateway that reads the outer one rightly never sees it as one. */
 export const smuggled = 'smuggled';

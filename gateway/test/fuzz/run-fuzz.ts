@@ -3,7 +3,7 @@ import type { Fixture } from '../fixture';
 import { bytesOf, cleanDraft, idIn, type Draft, type Identity } from './draft';
 import { headerMutations } from './header-mutations';
 import { messageMutations } from './message-mutations';
-import { createRandom, seedOf, type Random } from './random';
+import { createRandom, type Random } from '../random';
 import { watchUpstream } from './watch-upstream';
 
 export interface FuzzReport {
@@ -96,6 +96,10 @@ function makeBatch(batch: number, { seed, users }: FuzzOptions): Draft[] {
   }
   return drafts;
 }
+
+/** The seed of one batch, so that it can be made again without those before it. */
+const seedOf = (seed: number, batch: number): number =>
+  Math.imul(seed ^ Math.imul(batch + 1, 0x9e3779b1), 0x85ebca6b) >>> 0;
 
 /** One or two changes of headers, or one of the message, or both. The message comes last: it makes the bytes. */
 function bend(draft: Draft, random: Random): void {

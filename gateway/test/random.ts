@@ -24,7 +24,3 @@ export function createRandom(seed: number): Random {
     pick: (from) => from[below(from.length)] as never,
   };
 }
-
-/** The seed of one batch, so that it can be made again without those before it. */
-export const seedOf = (seed: number, batch: number): number =>
-  Math.imul(seed ^ Math.imul(batch + 1, 0x9e3779b1), 0x85ebca6b) >>> 0;
