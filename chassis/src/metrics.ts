@@ -1,11 +1,15 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-type Labels = readonly string[];
-
 /** The metrics of one running service; one registry each, so that several apps can live in one test process. */
 export interface Metrics {
   registry: Registry;
-  counter<L extends string>(name: string, help: string, labels?: readonly L[]): Counter<L>;
+  /** `collect` is called before each scrape, to add what is cheaper to count apart. */
+  counter<L extends string>(
+    name: string,
+    help: string,
+    labels?: readonly L[],
+    collect?: (counter: Counter<L>) => void,
+  ): Counter<L>;
   /** `collect` is called before each scrape, to set what is cheaper to look up than to keep. */
   gauge<L extends string>(
     name: string,
@@ -27,7 +31,7 @@ export function createMetrics(options: { service: string; collectDefaults?: bool
 
   const once = <M>(name: string, make: () => M): M =>
     (registry.getSingleMetric(name) as M | undefined) ?? make();
-  const shape = (name: string, help: string, labels: Labels = []) => ({
+  const shape = <L extends string>(name: string, help: string, labels: readonly L[] = []) => ({
     name,
     help,
     labelNames: [...labels],
@@ -36,16 +40,19 @@ export function createMetrics(options: { service: string; collectDefaults?: bool
 
   return {
     registry,
-    counter: (name, help, labels) => once(name, () => new Counter(shape(name, help, labels))),
+    counter: (name, help, labels, collect) =>
+      once(name, () => new Counter({ ...shape(name, help, labels), ...collectedBy(collect) })),
     gauge: (name, help, labels, collect) =>
-      once(name, () => {
-        const gauge: Gauge<NonNullable<typeof labels>[number]> = new Gauge({
-          ...shape(name, help, labels),
-          ...(collect && { collect: () => collect(gauge) }),
-        });
-        return gauge;
-      }),
+      once(name, () => new Gauge({ ...shape(name, help, labels), ...collectedBy(collect) })),
     histogram: (name, help, labels) =>
       once(name, () => new Histogram({ ...shape(name, help, labels), buckets })),
   };
 }
+
+/** prom-client hands the metric over as `this`. */
+const collectedBy = <M>(collect: ((metric: M) => void) | undefined) =>
+  collect && {
+    collect(this: M) {
+      collect(this);
+    },
+  };

@@ -88,6 +88,16 @@ test('a gauge that is looked up is looked up at each scrape', async () => {
   expect(await metrics.registry.metrics()).toContain('depth{service="s"} 2');
 });
 
+test('a counter that is counted apart takes what came since, at each scrape', async () => {
+  const metrics = createMetrics({ service: 's' });
+  let since = 3;
+  metrics.counter('seen_total', 's', ['of'], (counter) => counter.inc({ of: 'all' }, since));
+
+  expect(await metrics.registry.metrics()).toContain('seen_total{of="all",service="s"} 3');
+  since = 2;
+  expect(await metrics.registry.metrics()).toContain('seen_total{of="all",service="s"} 5');
+});
+
 test('keys carry namespace and service, and a tag where asked', () => {
   const keys = createKeys('t1', 'seckill');
 
