@@ -1,15 +1,7 @@
 import type { Counter } from 'prom-client';
 import type { Decision } from './decision';
 import type { LimitDeps, LimitOfScope } from './limit-of-scope';
-import {
-  isTokenBucket,
-  type ClassLimits,
-  type Limit,
-  type RateClass,
-  type Scope,
-  type SlidingWindow,
-  type TokenBucket,
-} from './limits';
+import { isTokenBucket, type ClassLimits, type Limit, type RateClass, type Scope } from './limits';
 import { createSlidingWindow } from './sliding-window';
 import { createTokenBucket } from './token-bucket';
 
@@ -22,9 +14,10 @@ export interface ClassScopes {
   sweep(): void;
 }
 
-type Known =
-  | { algorithm: 'bucket'; of: LimitOfScope<TokenBucket>; countRefusal: () => void }
-  | { algorithm: 'window'; of: LimitOfScope<SlidingWindow>; countRefusal: () => void };
+interface Known {
+  of: LimitOfScope;
+  countRefusal: () => void;
+}
 
 const scopes: Scope[] = ['user', 'address', 'api_key', 'global'];
 
@@ -47,28 +40,14 @@ export function createClassScopes(
   }
 
   function limitOf(scope: Scope, limit: Limit, withoutRedis: ClassLimits['without_redis']): Known {
-    const name = { rateClass, scope };
     const old = known[scope];
+    if (old?.of.change(limit, withoutRedis)) return old;
+    const name = { rateClass, scope };
+    const of = isTokenBucket(limit)
+      ? createTokenBucket(deps, name, { limit, withoutRedis })
+      : createSlidingWindow(deps, name, { limit, withoutRedis });
     const counter = refused.labels({ class: rateClass, scope });
-    const countRefusal = () => counter.inc();
-    if (isTokenBucket(limit)) {
-      if (old?.algorithm !== 'bucket')
-        return {
-          algorithm: 'bucket',
-          of: createTokenBucket(deps, name, { limit, withoutRedis }),
-          countRefusal,
-        };
-      old.of.change(limit, withoutRedis);
-      return old;
-    }
-    if (old?.algorithm !== 'window')
-      return {
-        algorithm: 'window',
-        of: createSlidingWindow(deps, name, { limit, withoutRedis }),
-        countRefusal,
-      };
-    old.of.change(limit, withoutRedis);
-    return old;
+    return { of, countRefusal: () => counter.inc() };
   }
 
   configure(limits());

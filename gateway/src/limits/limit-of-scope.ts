@@ -7,10 +7,10 @@ import type { ClassLimits, Limit, RateClass, Scope } from './limits';
 import type { RedisLink } from './redis-link';
 
 /** The limit of one scope of one class: a bucket or a window for each caller. */
-export interface LimitOfScope<L extends Limit = Limit> {
+export interface LimitOfScope {
   take(key: string, now: number): Decision | Promise<Decision>;
-  /** Another limit of the same algorithm, from now on. */
-  change(limit: L, withoutRedis: ClassLimits['without_redis']): void;
+  /** Another limit, from now on. False, and nothing is changed, where it is one of the other algorithm. */
+  change(limit: Limit, withoutRedis: ClassLimits['without_redis']): boolean;
   /** Forgets callers who need not be remembered. */
   sweep(now: number): void;
 }

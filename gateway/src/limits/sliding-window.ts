@@ -1,7 +1,7 @@
 import { loadScript } from '@onrush/chassis/redis';
 import { allowedBy, policyOf, refusedBy, unavailable, type Decision } from './decision';
 import { policyName, type LimitDeps, type LimitOfScope, type ScopeName } from './limit-of-scope';
-import type { ClassLimits, SlidingWindow } from './limits';
+import { isTokenBucket, type ClassLimits, type SlidingWindow } from './limits';
 
 /** What is known of one caller here. Times in milliseconds. */
 interface Caller {
@@ -27,7 +27,7 @@ export function createSlidingWindow(
   deps: LimitDeps,
   name: ScopeName,
   initial: { limit: SlidingWindow; withoutRedis: ClassLimits['without_redis'] },
-): LimitOfScope<SlidingWindow> {
+): LimitOfScope {
   const { redis, keys, link, now } = deps;
   let { limit, withoutRedis } = initial;
   let policy = policyOf(policyName(name), limit);
@@ -100,10 +100,12 @@ export function createSlidingWindow(
       return count(key, caller);
     },
     change(changed, without) {
+      if (isTokenBucket(changed)) return false;
       limit = changed;
       withoutRedis = without;
       policy = policyOf(policyName(name), limit);
       for (const caller of callers.values()) caller.fullUntil = 0;
+      return true;
     },
     sweep: (at) => forget(2_000, at),
   };

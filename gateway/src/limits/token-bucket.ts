@@ -2,7 +2,7 @@ import { loadScript } from '@onrush/chassis/redis';
 import { createBuckets, type Bucket, type Waiting } from './buckets';
 import { allowedBy, policyOf, refusedBy, unavailable, type Decision } from './decision';
 import { policyName, type LimitDeps, type LimitOfScope, type ScopeName } from './limit-of-scope';
-import type { ClassLimits, TokenBucket } from './limits';
+import { isTokenBucket, type ClassLimits, type TokenBucket } from './limits';
 import { patienceMs } from './redis-link';
 import { sharesOf } from './shares';
 
@@ -21,7 +21,7 @@ export function createTokenBucket(
   deps: LimitDeps,
   name: ScopeName,
   initial: { limit: TokenBucket; withoutRedis: ClassLimits['without_redis'] },
-): LimitOfScope<TokenBucket> {
+): LimitOfScope {
   const { redis, keys, link, now } = deps;
   let { limit, withoutRedis } = initial;
   let policy = policyOf(policyName(name), limit);
@@ -130,11 +130,13 @@ export function createTokenBucket(
       return decideHere(bucket, at) ?? waitInLine(key, bucket, at);
     },
     change(changed, without) {
+      if (!isTokenBucket(changed)) return false;
       limit = changed;
       withoutRedis = without;
       policy = policyOf(policyName(name), limit);
       shares = sharesOf(limit, deps.fleet(), link.isUp());
       buckets.change(shares.local, now());
+      return true;
     },
     sweep(at) {
       if (version !== deps.version()) divideAgain(at);
