@@ -22,17 +22,17 @@ export const canary = instance('1.1.0', true);
 /** The rules of seckill-service alone. */
 export const rulesOf = (entry: object) => compileRules(canarySchema.parse({ [upstream]: entry }));
 
-/** Keys and instances that some gateways have in common. */
-export interface Fleet {
+/** Keys and instances that some gateways share. */
+export interface Shared {
   redis: TestRedis['redis'];
   keys: Keys;
   instances: Instance[];
 }
 
-let nextFleet = 0;
-export function newFleet({ redis, keys }: TestRedis): Fleet {
-  const fleet = String((nextFleet += 1));
-  const own = (...parts: string[]) => keys(fleet, ...parts);
+let nextShared = 0;
+export function newShared({ redis, keys }: TestRedis): Shared {
+  const part = String((nextShared += 1));
+  const own = (...parts: string[]) => keys(part, ...parts);
   return { redis, keys: Object.assign(own, { tagged: keys.tagged }), instances: [stable, canary] };
 }
 
@@ -43,16 +43,16 @@ interface Bad {
 }
 
 /** The guard of one gateway, with a clock of its own. */
-export function newGateway(entry: object, fleet: Fleet) {
+export function newGateway(entry: object, shared: Shared) {
   let rules = rulesOf(entry);
   const metrics = createMetrics({ service: 'test' });
   const { logger, lines } = recordingLogger();
   const clock = { ms: 1_700_000_000_000 };
   const guard = createCanaryGuard({
     rules: () => rules,
-    discovery: { instances: () => fleet.instances },
-    redis: fleet.redis,
-    keys: fleet.keys,
+    discovery: { instances: () => shared.instances },
+    redis: shared.redis,
+    keys: shared.keys,
     logger,
     metrics,
     now: () => clock.ms,

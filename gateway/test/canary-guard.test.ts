@@ -1,6 +1,6 @@
 import { testNamespace } from '@onrush/chassis/testing/infrastructure';
 import { createTestRedis, type TestRedis } from '@onrush/chassis/testing/redis';
-import { canary, newFleet, newGateway, stable, upstream } from './canary-fixture';
+import { canary, newShared, newGateway, stable, upstream } from './canary-fixture';
 
 let redis: TestRedis;
 beforeAll(async () => {
@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.cleanup());
 
-const newGuard = (entry: object) => newGateway(entry, newFleet(redis));
+const newGuard = (entry: object) => newGateway(entry, newShared(redis));
 const open = { percent: 5 };
 
 describe('a canary is rolled back', () => {

@@ -1,7 +1,7 @@
 import { testNamespace } from '@onrush/chassis/testing/infrastructure';
 import { createTestRedis, type TestRedis } from '@onrush/chassis/testing/redis';
 import { eventually } from '@onrush/chassis/testing/wait';
-import { canary, instance, newFleet, newGateway, stable, upstream, type Gateway } from './canary-fixture';
+import { canary, instance, newShared, newGateway, stable, upstream, type Gateway } from './canary-fixture';
 
 let redis: TestRedis;
 beforeAll(async () => {
@@ -15,7 +15,7 @@ describe('a rollback', () => {
   const breakIt = (gateway: Gateway) => gateway.answers(canary, 10, { everyNth: 1 });
 
   test('ends when the rules of the upstream change, and not when they are only said again', () => {
-    const gateway = newGateway(open, newFleet(redis));
+    const gateway = newGateway(open, newShared(redis));
     breakIt(gateway);
 
     gateway.change({ ...open });
@@ -29,7 +29,7 @@ describe('a rollback', () => {
   });
 
   test('leaves nothing behind that counts under the next rules', () => {
-    const gateway = newGateway(open, newFleet(redis));
+    const gateway = newGateway(open, newShared(redis));
     gateway.answers(canary, 9, { everyNth: 1 });
 
     gateway.change({ percent: 1 });
@@ -39,7 +39,7 @@ describe('a rollback', () => {
   });
 
   test('loses no evidence when the same rules are said again', () => {
-    const gateway = newGateway(open, newFleet(redis));
+    const gateway = newGateway(open, newShared(redis));
     gateway.answers(canary, 9, { everyNth: 1 });
 
     gateway.change({ ...open });
@@ -49,16 +49,16 @@ describe('a rollback', () => {
   });
 
   test('is followed by every gateway with the same rules, also by one that starts later', async () => {
-    const fleet = newFleet(redis);
-    const judge = newGateway(open, fleet);
-    const follower = newGateway(open, fleet);
-    const otherRules = newGateway({ percent: 7 }, fleet);
+    const shared = newShared(redis);
+    const judge = newGateway(open, shared);
+    const follower = newGateway(open, shared);
+    const otherRules = newGateway({ percent: 7 }, shared);
     // The judge tells at once: it is not even started, so nothing is told in turn.
     await Promise.all([follower, otherRules].map(({ guard }) => guard.start()));
 
     breakIt(judge);
     await eventually(follower.isRolledBack);
-    const late = newGateway(open, fleet);
+    const late = newGateway(open, shared);
     await late.guard.start();
 
     expect(late.isRolledBack()).toBe(true);
@@ -76,18 +76,18 @@ describe('a rollback', () => {
   });
 
   test('that was ended by other rules does not come back with the old ones', async () => {
-    const fleet = newFleet(redis);
-    const gateways = [newGateway(open, fleet), newGateway(open, fleet)] as const;
+    const shared = newShared(redis);
+    const gateways = [newGateway(open, shared), newGateway(open, shared)] as const;
     await Promise.all(gateways.map(({ guard }) => guard.start()));
     // Both judge it, at almost the same time.
     gateways[1].clock.ms += 7;
     gateways.forEach(breakIt);
-    await eventually(() => redis.redis.hexists(fleet.keys('canary-rollbacks'), upstream).then(Boolean));
+    await eventually(() => redis.redis.hexists(shared.keys('canary-rollbacks'), upstream).then(Boolean));
 
     gateways.forEach(({ change }) => change({ percent: 0 }));
-    await eventually(async () => (await redis.redis.hlen(fleet.keys('canary-rollbacks'))) === 0);
+    await eventually(async () => (await redis.redis.hlen(shared.keys('canary-rollbacks'))) === 0);
     gateways.forEach(({ change }) => change(open));
-    const late = newGateway(open, fleet);
+    const late = newGateway(open, shared);
     await late.guard.start();
 
     for (const { isRolledBack } of [...gateways, late]) expect(isRolledBack()).toBe(false);
@@ -95,34 +95,34 @@ describe('a rollback', () => {
   });
 
   test('ends when canaries are there and none is of the version that failed', async () => {
-    const fleet = newFleet(redis);
-    const gateway = newGateway(open, fleet);
+    const shared = newShared(redis);
+    const gateway = newGateway(open, shared);
     await gateway.guard.start();
     breakIt(gateway);
 
-    fleet.instances = [stable];
+    shared.instances = [stable];
     await gateway.guard.stop();
     await gateway.guard.start();
     expect(gateway.isRolledBack()).toBe(true);
-    fleet.instances = [stable, canary, instance('1.2.0', true)];
+    shared.instances = [stable, canary, instance('1.2.0', true)];
     await gateway.guard.stop();
     await gateway.guard.start();
     expect(gateway.isRolledBack()).toBe(true);
-    fleet.instances = [stable, instance('1.2.0', true)];
+    shared.instances = [stable, instance('1.2.0', true)];
 
     await eventually(() => !gateway.isRolledBack());
     await gateway.guard.stop();
   });
 
   test('is told again when Redis has lost it', async () => {
-    const fleet = newFleet(redis);
-    const gateway = newGateway(open, fleet);
+    const shared = newShared(redis);
+    const gateway = newGateway(open, shared);
     await gateway.guard.start();
     breakIt(gateway);
-    const isKept = () => redis.redis.hexists(fleet.keys('canary-rollbacks'), upstream).then(Boolean);
+    const isKept = () => redis.redis.hexists(shared.keys('canary-rollbacks'), upstream).then(Boolean);
     await eventually(isKept);
 
-    await redis.redis.del(fleet.keys('canary-rollbacks'));
+    await redis.redis.del(shared.keys('canary-rollbacks'));
 
     await eventually(isKept);
     expect(gateway.isRolledBack()).toBe(true);
@@ -131,21 +131,21 @@ describe('a rollback', () => {
 
   test('holds without Redis where it was judged, and what Redis holds of others is not believed blindly', async () => {
     const away = redis.redis.duplicate({ enableOfflineQueue: false });
-    const alone = newGateway(open, { ...newFleet(redis), redis: away });
+    const alone = newGateway(open, { ...newShared(redis), redis: away });
     await alone.guard.start();
     breakIt(alone);
     expect(alone.isRolledBack()).toBe(true);
     await alone.guard.stop();
 
-    const fleet = newFleet(redis);
+    const shared = newShared(redis);
     await redis.redis.hset(
-      fleet.keys('canary-rollbacks'),
+      shared.keys('canary-rollbacks'),
       upstream,
       '{"by":"another release"}',
       'x',
       'no JSON',
     );
-    const gateway = newGateway(open, fleet);
+    const gateway = newGateway(open, shared);
     await gateway.guard.start();
     expect(gateway.isRolledBack()).toBe(false);
     await gateway.guard.stop();

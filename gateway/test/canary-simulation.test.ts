@@ -7,7 +7,7 @@ import { createTestRedis, type TestRedis } from '@onrush/chassis/testing/redis';
 import { chooseCohort } from '../src/canary/canary';
 import { createCanaryGuard, type CanaryGuard, type Outcome } from '../src/canary/canary-guard';
 import type { CanaryRules } from '../src/canary/canary-rules';
-import { canary, newFleet, rulesOf, stable, upstream } from './canary-fixture';
+import { canary, newShared, rulesOf, stable, upstream } from './canary-fixture';
 import { createRandom } from './random';
 
 const population = 100_000;
@@ -53,7 +53,7 @@ function simulate({
   const rule = rules.of(upstream);
   const start = 1_700_000_000_000;
   let now = start;
-  const fleet = Array.from({ length: gateways }, () => newGuard(rules, () => now));
+  const guards = Array.from({ length: gateways }, () => newGuard(rules, () => now));
   const users = Array.from({ length: population }, (_, id): User => newUser(id));
   const answersAt = new Map<number, Answer[]>();
   const hurt = new Set<number>();
@@ -61,7 +61,7 @@ function simulate({
 
   function request(): void {
     const user = Math.floor(random() * population);
-    const gateway = fleet[Math.floor(random() * gateways)]!;
+    const gateway = guards[Math.floor(random() * gateways)]!;
     const cohort = chooseCohort(rule, { user: users[user], address: '' }, gateway.isClosed(upstream));
     const of = cohort === 'canary' ? canary : stable;
     const isBad = of === canary && now >= start + 10_000;
@@ -77,7 +77,7 @@ function simulate({
   for (; now < start + 50_000 && (rolledBackAfterMs === undefined || answersAt.size > 0); now += 1) {
     for (const { of, gateway, outcome, ms } of answersAt.get(now) ?? []) gateway.observe(of, outcome, ms);
     answersAt.delete(now);
-    if (fleet.every((gateway) => gateway.isRolledBack(upstream))) rolledBackAfterMs ??= now - start - 10_000;
+    if (guards.every((gateway) => gateway.isRolledBack(upstream))) rolledBackAfterMs ??= now - start - 10_000;
     else for (let count = 0; count < requestsEachMs; count += 1) request();
   }
   return { hurtShare: hurt.size / population, rolledBackAfterMs };
@@ -134,7 +134,7 @@ test('and for a day of few', () => {
 function newGuard(rules: CanaryRules, now: () => number): CanaryGuard {
   return createCanaryGuard({
     rules: () => rules,
-    ...newFleet(redis),
+    ...newShared(redis),
     discovery: { instances: () => [stable, canary] },
     logger: silentLogger,
     metrics: createMetrics({ service: 'test' }),

@@ -1,6 +1,6 @@
 import { createBuckets } from '../src/limits/buckets';
 import { sharesOf } from '../src/limits/shares';
-import type { Fleet } from '../src/limits/fleet';
+import type { Gateways } from '../src/limits/gateways';
 import { createWorld, drain, type World } from './rate-limiter-fixture';
 
 const share = { rate: 10, burst: 5 };
@@ -86,7 +86,7 @@ describe('local buckets', () => {
 });
 
 describe('the shares of all gateways and of Redis', () => {
-  const fleet = (size: number, change: Partial<Fleet> = {}): Fleet => ({
+  const gateways = (size: number, change: Partial<Gateways> = {}): Gateways => ({
     size,
     divisor: size,
     phase: 'settled',
@@ -96,7 +96,7 @@ describe('the shares of all gateways and of Redis', () => {
   test('add up to exactly the limit, however many gateways there are', () => {
     for (let size = 1; size <= 40; size += 1) {
       for (const burst of [1, 2, 3, 7, 40, 99, 1_000]) {
-        const { local, shared } = sharesOf({ rate: burst, burst }, fleet(size), true);
+        const { local, shared } = sharesOf({ rate: burst, burst }, gateways(size), true);
         expect(size * local.burst + shared.burst).toBe(burst);
         expect(size * local.rate + shared.rate).toBeCloseTo(burst);
       }
@@ -107,9 +107,9 @@ describe('the shares of all gateways and of Redis', () => {
     for (let size = 1; size <= 10; size += 1) {
       for (const burst of [1, 3, 7, 40, 99]) {
         const limit = { rate: burst, burst };
-        const old = sharesOf(limit, fleet(size), true);
-        const heard = sharesOf(limit, fleet(size + 1, { phase: 'changing' }), true);
-        const newest = sharesOf(limit, fleet(size + 1, { divisor: Infinity, phase: 'changing' }), true);
+        const old = sharesOf(limit, gateways(size), true);
+        const heard = sharesOf(limit, gateways(size + 1, { phase: 'changing' }), true);
+        const newest = sharesOf(limit, gateways(size + 1, { divisor: Infinity, phase: 'changing' }), true);
         expect(newest.local.burst).toBe(0);
         expect(heard.local.burst).toBeLessThanOrEqual(old.local.burst);
         expect(size * old.local.burst + heard.shared.burst).toBeLessThanOrEqual(burst);
@@ -118,12 +118,12 @@ describe('the shares of all gateways and of Redis', () => {
   });
 
   test('without Redis are a part of the whole each', () => {
-    expect(sharesOf({ rate: 20, burst: 40 }, fleet(4), false).local).toEqual({ rate: 5, burst: 10 });
-    expect(sharesOf({ rate: 20, burst: 3 }, fleet(4), false).local.burst).toBe(0);
+    expect(sharesOf({ rate: 20, burst: 40 }, gateways(4), false).local).toEqual({ rate: 5, burst: 10 });
+    expect(sharesOf({ rate: 20, burst: 3 }, gateways(4), false).local.burst).toBe(0);
   });
 
   test('of what fills slowly are in Redis whole', () => {
-    expect(sharesOf({ rate: 1, burst: 31 }, fleet(1), true)).toMatchObject({
+    expect(sharesOf({ rate: 1, burst: 31 }, gateways(1), true)).toMatchObject({
       local: { burst: 0 },
       shared: { burst: 31 },
     });
@@ -131,7 +131,7 @@ describe('the shares of all gateways and of Redis', () => {
 
   test('leases of all gateways leave something for one that has none', () => {
     for (const size of [1, 4, 30]) {
-      const { chunk, heldMost, shared } = sharesOf({ rate: 1_000, burst: 1_000 }, fleet(size), true);
+      const { chunk, heldMost, shared } = sharesOf({ rate: 1_000, burst: 1_000 }, gateways(size), true);
       expect(chunk).toBeGreaterThanOrEqual(1);
       expect(heldMost).toBeLessThanOrEqual(shared.burst / 2);
     }

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Counter } from 'prom-client';
 import type { Keys } from '@onrush/chassis/redis';
 import type { Decision } from './decision';
-import type { Fleet } from './fleet';
+import type { Gateways } from './gateways';
 import type { ClassLimits, Limit, RateClass, Scope } from './limits';
 import type { RedisLink } from './redis-link';
 
@@ -20,8 +20,8 @@ export interface LimitDeps {
   redis: Redis;
   keys: Keys;
   link: RedisLink;
-  fleet: () => Fleet;
-  /** Changes when the fleet or the link has. */
+  gateways: () => Gateways;
+  /** Changes when the gateways or the link have. */
   version: () => number;
   now: () => number;
   /** Callers that one scope of one class remembers. */

@@ -7,7 +7,7 @@ import type { Keys } from '@onrush/chassis/redis';
 import { addressKey } from './address-key';
 import { createClassScopes, inTurn, type ClassScopes } from './class-scopes';
 import { unlimited, type Decision } from './decision';
-import { createFleetWatch } from './fleet';
+import { createGatewayWatch } from './gateways';
 import type { LimitDeps } from './limit-of-scope';
 import type { Limits, RateClass } from './limits';
 import { createRedisLink } from './redis-link';
@@ -51,7 +51,7 @@ export function createRateLimiter(options: LimiterOptions): RateLimiter {
   let version = 0;
   const onChange = () => void (version += 1);
   const link = createRedisLink({ redis, logger, metrics, onChange });
-  const fleet = createFleetWatch({
+  const watch = createGatewayWatch({
     redis,
     link,
     key: keys('gateways'),
@@ -65,7 +65,7 @@ export function createRateLimiter(options: LimiterOptions): RateLimiter {
     keys,
     link,
     now,
-    fleet: fleet.current,
+    gateways: watch.current,
     version: () => version,
     mostCallers: options.mostCallers ?? 100_000,
     leases: metrics.counter(
@@ -86,7 +86,7 @@ export function createRateLimiter(options: LimiterOptions): RateLimiter {
   let beating: Promise<void> | undefined;
   const sweep = () => Object.values(classes).forEach((scopes) => scopes.sweep());
   const beat = () => {
-    beating ??= fleet
+    beating ??= watch
       .beat()
       .then(sweep, sweep)
       .finally(() => (beating = undefined));
@@ -102,7 +102,7 @@ export function createRateLimiter(options: LimiterOptions): RateLimiter {
     stop: async () => {
       clearInterval(timer);
       await beating;
-      await fleet.leave();
+      await watch.leave();
     },
     takeForAddress: (rateClass, address) =>
       classes[rateClass].take('address', addressKey(address)) ?? unlimited,

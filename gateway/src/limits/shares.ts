@@ -1,4 +1,4 @@
-import type { Fleet } from './fleet';
+import type { Gateways } from './gateways';
 import type { TokenBucket } from './limits';
 
 /** A part of a token bucket: tokens a second, and the most that it holds. */
@@ -27,16 +27,18 @@ const longestFillSeconds = 30;
  * How a bucket is divided: half of it over the gateways, the rest in Redis. The parts of all of them never add up to more than the limit: what
  * rounding leaves goes to Redis, and only when all gateways count alike. Until they do, each takes the smaller part.
  */
-export function sharesOf({ rate, burst }: TokenBucket, fleet: Fleet, isRedisUp: boolean): Shares {
+export function sharesOf({ rate, burst }: TokenBucket, gateways: Gateways, isRedisUp: boolean): Shares {
   const part = (tokens: number): Share => ({ rate: (rate * tokens) / burst, burst: tokens });
   if (!isRedisUp)
-    return { local: part(Math.floor(burst / fleet.divisor)), shared: part(0), chunk: 0, heldMost: 0 };
-  const isLocal = fleet.phase !== 'alone' && burst / rate <= longestFillSeconds;
-  const local = isLocal ? Math.floor((burst * localPart) / fleet.divisor) : 0;
+    return { local: part(Math.floor(burst / gateways.divisor)), shared: part(0), chunk: 0, heldMost: 0 };
+  const isLocal = gateways.phase !== 'alone' && burst / rate <= longestFillSeconds;
+  const local = isLocal ? Math.floor((burst * localPart) / gateways.divisor) : 0;
   const handedOut =
-    isLocal && fleet.phase === 'changing' ? Math.floor(burst * localPart) : local && local * fleet.divisor;
+    isLocal && gateways.phase === 'changing'
+      ? Math.floor(burst * localPart)
+      : local && local * gateways.divisor;
   const shared = burst - handedOut;
   // All leases together are at most half of what is in Redis, so that those who hold none find something.
-  const chunk = Math.max(1, Math.floor(shared * Math.min(chunkPart, 0.5 / fleet.size)));
-  return { local: part(local), shared: part(shared), chunk, heldMost: chunk * fleet.size };
+  const chunk = Math.max(1, Math.floor(shared * Math.min(chunkPart, 0.5 / gateways.size)));
+  return { local: part(local), shared: part(shared), chunk, heldMost: chunk * gateways.size };
 }

@@ -58,7 +58,7 @@ export function createSlidingWindow(
 
   /** As exact, over this gateway's part of the quota. */
   function decideAlone(caller: Caller, at: number): Decision {
-    const quota = Math.floor(limit.quota / deps.fleet().divisor);
+    const quota = Math.floor(limit.quota / deps.gateways().divisor);
     if (withoutRedis === 'closed' || quota === 0) return unavailable(policy);
     const { allowedAlone } = caller;
     const isPast = (time: number | undefined) => time !== undefined && time <= at - windowMs();

@@ -26,7 +26,7 @@ export function createTokenBucket(
   let { limit, withoutRedis } = initial;
   let policy = policyOf(policyName(name), limit);
   let version = deps.version();
-  let shares = sharesOf(limit, deps.fleet(), link.isUp());
+  let shares = sharesOf(limit, deps.gateways(), link.isUp());
   const buckets = createBuckets({ share: { rate: 0, burst: 0 }, most: deps.mostCallers, now: now() });
   // Parts start empty: others may just have given what would be in them.
   buckets.divide(shares.local, now());
@@ -34,7 +34,7 @@ export function createTokenBucket(
   function divideAgain(at: number): void {
     const wasWhole = shares.local.burst === 0;
     version = deps.version();
-    shares = sharesOf(limit, deps.fleet(), link.isUp());
+    shares = sharesOf(limit, deps.gateways(), link.isUp());
     // A bucket that was in Redis whole went with it: its part here is full, or it would be closed for as long as it takes to fill.
     if (wasWhole && !link.isUp()) buckets.startAgain(shares.local, at);
     else buckets.divide(shares.local, at);
@@ -134,7 +134,7 @@ export function createTokenBucket(
       limit = changed;
       withoutRedis = without;
       policy = policyOf(policyName(name), limit);
-      shares = sharesOf(limit, deps.fleet(), link.isUp());
+      shares = sharesOf(limit, deps.gateways(), link.isUp());
       buckets.change(shares.local, now());
       return true;
     },

@@ -20,7 +20,7 @@ beforeAll(async () => {
   const rollback = { error_rate: 0.05, window_seconds: 10, min_requests: 20 };
   const seckill = { header: 'staff' as const, users: ['7'], percent: 0, weight: 0, rollback };
   fixture = await startFixture(
-    'buyfleet',
+    'buyinstances',
     { canaries: { 'seckill-service': seckill } },
     { 'seckill-service': [at(first, '1.0.0'), at(second, '1.0.0'), at(canary, '2.0.0')] },
   );

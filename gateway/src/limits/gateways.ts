@@ -4,7 +4,7 @@ import { loadScript } from '@onrush/chassis/redis';
 import type { RedisLink } from './redis-link';
 
 /** The gateways that share the limits, as this one knows them. */
-export interface Fleet {
+export interface Gateways {
   /** Gateways that were seen in the last 5 s. */
   size: number;
   /** Into so many parts the local half is divided: never fewer than any other gateway may count. Infinity: nothing is ours yet. */
@@ -13,8 +13,8 @@ export interface Fleet {
   phase: 'alone' | 'changing' | 'settled';
 }
 
-export interface FleetWatch {
-  current(): Fleet;
+export interface GatewayWatch {
+  current(): Gateways;
   /** Says that we are here, and counts. */
   beat(): Promise<void>;
   leave(): Promise<void>;
@@ -29,7 +29,7 @@ const script = loadScript<[number, number, number]>(__dirname, 'beat-1.lua');
  * Counts the gateways by their heartbeats. A gateway that hears of another makes its own part smaller at once; parts grow only when every
  * gateway has had two beats to hear of the change, and the newest takes none before. So the parts never add up to more than the whole.
  */
-export function createFleetWatch(deps: {
+export function createGatewayWatch(deps: {
   redis: Redis;
   link: RedisLink;
   key: string;
@@ -37,32 +37,32 @@ export function createFleetWatch(deps: {
   beatMs: number;
   metrics: Metrics;
   onChange: () => void;
-}): FleetWatch {
+}): GatewayWatch {
   const { redis, link, key, memberId, beatMs, onChange } = deps;
   const gauge = deps.metrics.gauge(
     'gateway_rate_limit_gateways',
     'Gateways that the limits are divided among; 0 until that is known',
   );
-  let fleet: Fleet = { size: 1, divisor: Infinity, phase: 'changing' };
+  let gateways: Gateways = { size: 1, divisor: Infinity, phase: 'changing' };
   let changedAt = 0;
   /** The size that all gateways knew. */
   let agreed = Infinity;
 
   function count(now: number, size: number, oldestBeat: number): void {
-    if (changedAt === 0 || size !== fleet.size) changedAt = now;
+    if (changedAt === 0 || size !== gateways.size) changedAt = now;
     else if (oldestBeat >= changedAt && now - changedAt >= 2 * beatMs) agreed = size;
     const isFirst = agreed === Infinity && size === 1;
     const phase = agreed === size ? 'settled' : isFirst ? 'alone' : 'changing';
     const divisor = Math.max(size, agreed);
-    const isSame = size === fleet.size && divisor === fleet.divisor && phase === fleet.phase;
+    const isSame = size === gateways.size && divisor === gateways.divisor && phase === gateways.phase;
     if (isSame) return;
-    fleet = { size, divisor, phase };
+    gateways = { size, divisor, phase };
     gauge.set(divisor === Infinity ? 0 : divisor);
     onChange();
   }
 
   return {
-    current: () => fleet,
+    current: () => gateways,
     async beat() {
       const reply = await link.probe(() => script.run(redis, [key], [memberId, lifetimeBeats * beatMs]));
       if (reply) count(...reply);
