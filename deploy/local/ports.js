@@ -2,6 +2,7 @@
 const net = require('node:net');
 const path = require('node:path');
 const { local, readJson, writeWhole } = require('./paths');
+const { waitUntil } = require('./wait');
 
 /** Ports that are free at this moment, all different. */
 async function freePorts(count) {
@@ -41,19 +42,11 @@ async function portsOf(names, isOurs = () => false, file = path.join(local, 'por
   return usable;
 }
 
-/**
- * Resolves when something listens there. The limit is for a process that lives and yet never listens: a cold disk under load may need a minute.
- * Time is up only after a try that began when it was: what was late may have been ourselves.
- */
-async function waitForPort(port, { limitMs = 120_000, isAlive = () => true, host = '127.0.0.1' } = {}) {
-  const until = Date.now() + limitMs;
-  for (;;) {
-    const isLast = Date.now() > until;
-    if (await canConnect(host, port)) return;
-    if (!isAlive()) throw new Error(`the process ended before it listened on port ${port}`);
-    if (isLast) throw new Error(`nothing listens on port ${port} after ${limitMs / 1000} s`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+/** Resolves when something listens there. The limit is for a process that lives and yet never listens: a cold disk under load may need a minute. */
+async function waitForPort(port, { limitMs = 120_000, isAlive, host = '127.0.0.1' } = {}) {
+  const outcome = await waitUntil(() => canConnect(host, port), { limitMs, isAlive });
+  if (outcome === 'ended') throw new Error(`the process ended before it listened on port ${port}`);
+  if (outcome === 'late') throw new Error(`nothing listens on port ${port} after ${limitMs / 1000} s`);
 }
 
 const canConnect = (host, port) =>

@@ -7,6 +7,7 @@ const { isCached } = require('../tools/cache');
 const { findProgram } = require('../tools/find');
 const { consulTool } = require('../tools/install');
 const { giveTo, unprivilegedUser } = require('../unprivileged');
+const { waitUntil } = require('../wait');
 
 const findServer = () =>
   findProgram('consul') ?? (isCached(consulTool) ? path.join(cache, consulTool, 'consul') : undefined);
@@ -52,17 +53,13 @@ async function start({ consul, consulServer, consulSerf }) {
   return { CONSUL_HTTP_ADDR: `127.0.0.1:${consul}` };
 }
 
-async function waitForLeader(port, isAlive, limitMs = 120_000) {
-  const until = Date.now() + limitMs;
-  for (;;) {
-    const leader = await fetch(`http://127.0.0.1:${port}/v1/status/leader`).then(
-      (answer) => answer.json(),
-      () => '',
-    );
-    if (leader) return;
-    if (!isAlive() || Date.now() > until) throw new Error('it has no leader');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+async function waitForLeader(port, isAlive) {
+  const hasLeader = () =>
+    fetch(`http://127.0.0.1:${port}/v1/status/leader`)
+      .then((answer) => answer.json())
+      .then(Boolean, () => false);
+  const outcome = await waitUntil(hasLeader, { limitMs: 120_000, isAlive });
+  if (outcome !== 'succeeded') throw new Error('it has no leader');
 }
 
 module.exports = { findServer, start, stop: () => stopProcess('consul') };
