@@ -7,6 +7,7 @@ const { freePorts } = require('./ports');
 const { hasDied, lastLines, pidOf, startProcess, stopProcess } = require('./process');
 const { createSchemas } = require('./schemas');
 const { internalKeys, secrets } = require('./secrets');
+const { isThere, waitUntil } = require('./wait');
 
 const withSchema = ['user', 'auth', 'product', 'seckill', 'order', 'payment', 'notify'].map(
   (name) => `${name}-service`,
@@ -140,23 +141,14 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
     }).then(() => waitUntilReady(name));
 
   async function waitUntilReady(name) {
-    const until = Date.now() + readyLimitMs;
-    const url = `http://127.0.0.1:${ports[name].management}/readyz`;
-    while (
-      !(await fetch(url).then(
-        (answer) => answer.ok,
-        () => false,
-      ))
-    ) {
-      const log = path.join(logFolder, `${name}.log`);
-      if (pidOf(name, runFolder) === undefined)
-        throw new Error(`${name} ended while it started; the end of ${log}:\n${lastLines(log)}`);
-      if (Date.now() > until)
-        throw new Error(
-          `${name} is not ready after ${readyLimitMs / 1000} s; the end of ${log}:\n${lastLines(log)}`,
-        );
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    const isReady = () => isThere(`http://127.0.0.1:${ports[name].management}/readyz`);
+    const isAlive = () => pidOf(name, runFolder) !== undefined;
+    const outcome = await waitUntil(isReady, { limitMs: readyLimitMs, isAlive });
+    if (outcome === 'succeeded') return;
+    const log = path.join(logFolder, `${name}.log`);
+    const what =
+      outcome === 'ended' ? 'ended while it started' : `is not ready after ${readyLimitMs / 1000} s`;
+    throw new Error(`${name} ${what}; the end of ${log}:\n${lastLines(log)}`);
   }
 
   const stop = async () => {

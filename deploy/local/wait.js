@@ -15,4 +15,11 @@ async function waitUntil(attempt, { limitMs, isAlive = () => true }) {
   }
 }
 
-module.exports = { waitUntil };
+/** Whether that page answers with a 2xx. */
+const isThere = (url) =>
+  fetch(url).then(
+    (answer) => answer.ok,
+    () => false,
+  );
+
+module.exports = { isThere, waitUntil };

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { localFolder, root } from '../../../deploy/local/paths';
 import { freePorts } from '../../../deploy/local/ports';
 import { giveTo, unprivilegedUser } from '../../../deploy/local/unprivileged';
+import { isThere, waitUntil } from '../../../deploy/local/wait';
 import type { Address } from '../connection';
 import type { NamedProcess } from '../processor-time';
 import type { Stage } from '../stage';
@@ -141,15 +142,8 @@ async function startGateway(
     env: gatewayEnvironment(ofFleet, { ...ports, http: ports.gateway }),
     port: ports.management,
   });
-  const until = Date.now() + readyLimitMs;
-  const isReady = () =>
-    fetch(`http://127.0.0.1:${ports.management}/readyz`).then(
-      (answer) => answer.ok,
-      () => false,
-    );
-  while (!(await isReady())) {
-    if (launcher.pidOf(processOf.gateway) === undefined || Date.now() > until)
-      throw new Error(`${processOf.gateway} did not become ready; its log is in .local/log/bench-gateway`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  const isReady = () => isThere(`http://127.0.0.1:${ports.management}/readyz`);
+  const isAlive = () => launcher.pidOf(processOf.gateway) !== undefined;
+  if ((await waitUntil(isReady, { limitMs: readyLimitMs, isAlive })) !== 'succeeded')
+    throw new Error(`${processOf.gateway} did not become ready; its log is in .local/log/bench-gateway`);
 }
