@@ -35,13 +35,19 @@ export function withPart(page: string, name: string, part: string): string {
   return page.slice(0, from) + whole + page.slice(to + closing(name).length);
 }
 
-/** Brings docs/capacity.md up to date with the committed results; returns its path. */
+/** Nobody has measured yet. */
+export class NoResultError extends Error {}
+
+/** Brings docs/capacity.md up to date with the committed results; returns its path. Throws a NoResultError where there are none, and writes nothing. */
 export function writeCapacityPage(file = capacityPage, folder = resultsFolder): string {
+  const resultOf = (name: string) => path.join(folder, `${name}.json`);
+  const measured = Object.entries(reports).filter(([name]) => existsSync(resultOf(name)));
+  if (measured.length === 0)
+    throw new NoResultError(`no result to write about in ${folder}; npm run bench -- gateway measures one`);
   let page = existsSync(file) ? readFileSync(file, 'utf8') : emptyPage;
-  for (const [name, report] of Object.entries(reports)) {
-    const result = path.join(folder, `${name}.json`);
-    if (!existsSync(result)) continue;
-    page = withPart(page, name, report(resultSchema.parse(JSON.parse(readFileSync(result, 'utf8')))));
+  for (const [name, report] of measured) {
+    const result = resultSchema.parse(JSON.parse(readFileSync(resultOf(name), 'utf8')));
+    page = withPart(page, name, report(result));
   }
   writeFileSync(file, page);
   return file;

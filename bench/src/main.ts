@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { writeCapacityPage } from './capacity-page';
+import { NoResultError, writeCapacityPage } from './capacity-page';
 import { benchGateway } from './gateway';
 import { createProgram } from './program';
 import { benchSeckill } from './seckill';
@@ -16,6 +16,7 @@ createProgram({
   .parseAsync()
   .catch((error: unknown) => {
     if (error instanceof CommanderError) return process.exit(error.exitCode);
-    console.error(error instanceof Error ? error.stack : error);
+    if (error instanceof NoResultError) console.error(error.message);
+    else console.error(error instanceof Error ? error.stack : error);
     process.exitCode = 1;
   });

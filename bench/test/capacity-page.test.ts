@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { capacityPage, partOf, resultsFolder, withPart, writeCapacityPage } from '../src/capacity-page';
@@ -126,6 +126,18 @@ test('the page is made of the results, and again the same', () => {
   expect(first).toMatch(/^# Capacity\n/);
   expect(partOf(first, 'gateway')).toBe(gatewayReport(result));
   expect(second).toBe(first);
+});
+
+test('without a result there is no page: the old one stays, and the error says what makes one', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'onrush-capacity-'));
+  const page = path.join(folder, 'capacity.md');
+  const write = () => writeCapacityPage(page, folder);
+
+  expect(write).toThrow(`no result to write about in ${folder}; npm run bench -- gateway measures one`);
+  expect(existsSync(page)).toBe(false);
+  writeFileSync(page, '# Capacity\n');
+  expect(write).toThrow('no result');
+  expect(readFileSync(page, 'utf8')).toBe('# Capacity\n');
 });
 
 test('docs/capacity.md has the figures of the committed result, and none without one', () => {
