@@ -2,10 +2,9 @@ import type { Instance } from '@onrush/chassis/discovery';
 import type { User } from '@onrush/chassis/request-context';
 import { chooseCohort, pickPreferred, preferenceOf, type CohortRequest } from '../src/canary/canary';
 import { canarySchema, compileRules, slotOf, type CanaryRule } from '../src/canary/canary-rules';
+import { instance, rulesOf, upstream } from './canary-fixture';
 
-const upstream = 'seckill-service';
-const ruleOf = (entry: object): CanaryRule =>
-  compileRules(canarySchema.parse({ [upstream]: entry })).of(upstream);
+const ruleOf = (entry: object): CanaryRule => rulesOf(entry).of(upstream);
 const userOf = (id: string, ...permissions: string[]): User => ({
   id,
   username: 'mei',
@@ -18,18 +17,9 @@ const ids = Array.from({ length: 100_000 }, (_, index) => String(7_000_000 + ind
 const chosenOf = (rule: CanaryRule) =>
   new Set(ids.filter((id) => chooseCohort(rule, { user: userOf(id), address: '' }, false) === 'canary'));
 
-const instance = (id: string, version: string, canary: boolean): Instance => ({
-  id,
-  service: upstream,
-  address: '127.0.0.1',
-  httpPort: 1,
-  grpcPort: 2,
-  version,
-  canary,
-});
-const stable = instance('stable', '1.0.0', false);
-const canary = instance('canary', '1.1.0', true);
-const otherCanary = instance('other', '1.2.0', true);
+const stable: Instance = { ...instance('1.0.0', false), id: 'stable' };
+const canary: Instance = { ...instance('1.1.0', true), id: 'canary' };
+const otherCanary: Instance = { ...instance('1.2.0', true), id: 'other' };
 
 describe('who is served by the canary', () => {
   const staff = userOf('1', 'gateway.canary');
