@@ -225,3 +225,11 @@ test('a kept answer is asked for, found, grows old, is shown while it is renewed
   expect(seen.at(-1)?.age).toBeLessThan(old.at(-1) ?? 0);
   expect(fixture.upstream.seen).toHaveLength(2);
 }, 30_000);
+
+test('an answer that only names cache-control as a value is not kept either', async () => {
+  answerWith(200, { ...json, vary: 'cache-control' }, '{"code":0}');
+
+  const { headers } = await fixture.call('GET /api/v1/orders', { token });
+
+  expect(headers.get('cache-control')).toBe('no-store');
+});

@@ -52,7 +52,7 @@ export function clientHeaders(headers: string[]): string[] {
 
 /** Nobody keeps an answer of which nothing is said. */
 export const unkept = (headers: string[]): string[] =>
-  headers.includes('cache-control') ? headers : [...headers, 'cache-control', 'no-store'];
+  headerOf(headers, 'cache-control') !== undefined ? headers : [...headers, 'cache-control', 'no-store'];
 
 /** Names in lower case and values in turn, without this one. */
 export const withoutHeader = (headers: string[], unwanted: string): string[] =>
