@@ -93,8 +93,8 @@ export async function runService<C extends ProcessConfig>(options: ServiceOption
 /**
  * What a request allocates dies with its answer. While the young generation is still small, a burst of requests in flight outlives its
  * collections, and V8 concludes that such objects belong into the old generation from the start; there, dead ones hold everything that they
- * point to until the next full collection, and every later request is copied after them. It cost a quarter of a purchase, from the first
- * crowd on. How V8 decides: https://wingolog.org/archives/2026/01/05/pre-tenuring-in-v8
+ * point to until the next full collection, and every later request is copied after them. A gateway that met its first crowd right after its
+ * start paid a quarter more for each purchase. How V8 decides: https://wingolog.org/archives/2026/01/05/pre-tenuring-in-v8
  */
 const allocateYoung = (): void => setFlagsFromString('--no-allocation-site-pretenuring');
 
