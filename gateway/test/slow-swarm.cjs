@@ -8,6 +8,8 @@ const net = require('node:net');
 
 /** Fits into the backlog of a listening socket. */
 const wave = 250;
+/** Each writes at a moment of its own, as so many clients would: never all at once. */
+const slices = 50;
 const { port, everyMs, swarms } = JSON.parse(process.argv[2]);
 const open = new Set();
 const answers = {};
@@ -36,12 +38,15 @@ async function main() {
       await Promise.all(Array.from({ length: Math.min(wave, left) }, () => openOne(name, begin)));
   }
   process.send('connected');
+  let turn = 0;
   const drip = setInterval(() => {
-    open.forEach((socket) => socket.write('x'));
+    turn += 1;
+    let index = 0;
+    for (const socket of open) if ((index += 1) % slices === turn % slices) socket.write('x');
     if (open.size > 0) return;
     clearInterval(drip);
     process.send({ answers }, () => process.disconnect());
-  }, everyMs);
+  }, everyMs / slices);
 }
 
 void main();

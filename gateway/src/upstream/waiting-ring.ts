@@ -15,7 +15,7 @@ const firstCapacity = 1_024;
 /**
  * What waits, under numbers given in turn: a ring, twice as large whenever the oldest is a whole turn behind. A Map would do the same, but each
  * table that a Map outgrows points to its successor, for the iterators. Once one of them is old, V8's young collections keep all that come
- * after it, and whatever waited in them: every purchase was carried to the old generation, dead (a sixth of what it cost).
+ * after it, and whatever waited in them: every purchase was carried to the old generation, dead (a quarter of what it cost).
  */
 export function createWaitingRing<T>(firstNumber = 0): WaitingRing<T> {
   let slots = new Array<T | undefined>(firstCapacity).fill(undefined);
