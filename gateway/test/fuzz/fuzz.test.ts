@@ -20,20 +20,23 @@ const rateLimits = {
 };
 
 let fixture: Fixture;
-let users: Identity[];
+const users: Identity[] = Array.from({ length: 8 }, (_, index) => ({ id: String(9_000 + index), token: '' }));
+/** A million requests take longer than a token lives. */
+const renewalMs = 300_000;
+let renewal: NodeJS.Timeout;
+const logIn = async () => {
+  for (const user of users) user.token = await fixture.accessToken({ sub: user.id });
+};
 const crashes: unknown[] = [];
 const crashed = (error: unknown) => void crashes.push(error);
 beforeAll(async () => {
   process.on('uncaughtException', crashed).on('unhandledRejection', crashed);
   fixture = await startFixture('fuzz', { rateLimits });
-  users = await Promise.all(
-    Array.from({ length: 8 }, async (_, index) => {
-      const id = String(9_000 + index);
-      return { id, token: await fixture.accessToken({ sub: id }) };
-    }),
-  );
+  await logIn();
+  renewal = setInterval(() => void logIn(), renewalMs);
 }, 60_000);
 afterAll(async () => {
+  clearInterval(renewal);
   process.off('uncaughtException', crashed).off('unhandledRejection', crashed);
   await fixture.stop();
 });
