@@ -9,10 +9,13 @@ interface ReservationRow {
   product_id: string;
   quantity: number;
   status: ReservationStatus;
+  revision: number;
 }
 
 export interface Reservation extends StockLine {
   status: ReservationStatus;
+  /** Of the last resize, 0 before the first. */
+  revision: number;
 }
 
 /** Every counter moves by a guarded UPDATE; a guard that fails is reported, never worked around. */
@@ -20,10 +23,10 @@ export const stockRepository = {
   /** The lines of one order, locked until the transaction ends. */
   async lockReservation(tx: EntityManager, orderId: string): Promise<Reservation[]> {
     const rows = await tx.query<ReservationRow[]>(
-      'SELECT product_id, quantity, status FROM stock_reservations WHERE order_id = ? ORDER BY product_id FOR UPDATE',
+      'SELECT product_id, quantity, status, revision FROM stock_reservations WHERE order_id = ? ORDER BY product_id FOR UPDATE',
       [orderId],
     );
-    return rows.map((row) => ({ productId: row.product_id, quantity: row.quantity, status: row.status }));
+    return rows.map(({ product_id, ...row }) => ({ productId: product_id, ...row }));
   },
 
   async insertReservation(tx: EntityManager, orderId: string, lines: StockLine[]): Promise<void> {
@@ -48,6 +51,17 @@ export const stockRepository = {
       new Date(),
       orderId,
     ]);
+  },
+
+  async resizeReservation(
+    tx: EntityManager,
+    orderId: string,
+    { productId, quantity, revision }: StockLine & { revision: number },
+  ): Promise<void> {
+    await tx.query(
+      'UPDATE stock_reservations SET quantity = ?, revision = ?, updated_at = ? WHERE order_id = ? AND product_id = ?',
+      [quantity, revision, new Date(), orderId, productId],
+    );
   },
 
   /** Free → reserved; false when the product is not on sale or has too few. */

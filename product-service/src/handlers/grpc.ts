@@ -4,6 +4,7 @@ import { productService } from '@onrush/proto';
 import type { ProductRepository } from '../data/product-repository';
 import { errors } from '../errors';
 import { confirmStock, releaseStock, reserveStock } from '../use-cases/reserve-stock';
+import { resizeReservation } from '../use-cases/resize-reservation';
 
 const mostProducts = 100;
 
@@ -34,6 +35,15 @@ export function grpcHandlers(deps: { db: DataSource; products: ProductRepository
       unary: async ({ orderId }) => {
         if (orderId === '0') throw errors.invalidArgument({ meta: { orderId } });
         return { changed: await releaseStock(deps, orderId) };
+      },
+    },
+    ResizeReservation: {
+      allow: ['seckill-service'],
+      unary: async ({ orderId, productId, quantity, revision }) => {
+        if (orderId === '0' || productId === '0' || quantity < 0 || revision < 1) {
+          throw errors.invalidArgument({ meta: { orderId, productId, quantity, revision } });
+        }
+        return { changed: await resizeReservation(deps, { orderId, productId, quantity, revision }) };
       },
     },
   });
