@@ -107,6 +107,8 @@ const notify = to('notify-service');
 const products = { cache: { ttlMs: 5_000, staleMs: 30_000, tag: 'product' } };
 const activities = { cache: { ttlMs: 1_000, staleMs: 1_000, tag: 'activity' } };
 const status = { cache: { ttlMs: 250, staleMs: 250, tag: 'activity' } };
+/** seckill-service writes the key down with the operation. */
+const operation = { purges: 'activity', idempotencyKey: { ...accepted, dedupes: true } };
 
 /** The whole public API, on one page. */
 export const routes: GatewayRoute[] = [
@@ -148,6 +150,11 @@ export const routes: GatewayRoute[] = [
   seckill.staff('seckill.write')('POST', '/admin/seckill/activities', { purges: 'activity' }),
   seckill.staff('seckill.write')('PUT', '/admin/seckill/activities/:id', { purges: 'activity' }),
   seckill.staff('seckill.write')('POST', '/admin/seckill/warmup/:id', { purges: 'activity' }),
+  seckill.staff('seckill.write')('POST', '/admin/seckill/activities/:id/pause', operation),
+  seckill.staff('seckill.write')('POST', '/admin/seckill/activities/:id/resume', operation),
+  seckill.staff('seckill.write')('POST', '/admin/seckill/activities/:id/close', operation),
+  seckill.staff('seckill.write')('POST', '/admin/seckill/activities/:id/stock', operation),
+  seckill.staff('seckill.write')('GET', '/admin/seckill/activities/:id/operations'),
 
   order.winner('GET', '/orders'),
   order.winner('POST', '/orders', { idempotencyKey: money }),

@@ -11,10 +11,12 @@ import type { Config } from './config';
 import { createActivityRepository, type ActivityRepository } from './data/activity-repository';
 import { ActivityTable } from './data/activity-table';
 import { createLiveSales } from './data/live-sale';
+import { createSaleControl } from './data/sale-control';
 import { errors } from './errors';
 import { eventHandlers } from './handlers/events';
 import { grpcHandlers } from './handlers/grpc';
 import { httpRoutes } from './handlers/http';
+import { createOperationTimer } from './handlers/operation-timer';
 import { activityOf, purchasesOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
 import { createBuyBatcher } from './use-cases/buy';
@@ -62,7 +64,7 @@ export function createApp(config: Config, runtime: Runtime): App {
   };
 }
 
-/** Carries purchases from Redis to MySQL and Kafka, and follows what becomes of their orders. */
+/** Carries purchases from Redis to MySQL and Kafka, follows what becomes of their orders, and carries on operations that nobody ended. */
 function createWorker({ config, runtime, foundation, activities }: Ground): Worker {
   const { redis, keys, broker } = foundation;
   const sales = createLiveSales({ redis, hot: redis, keys });
@@ -79,7 +81,13 @@ function createWorker({ config, runtime, foundation, activities }: Ground): Work
     claimIdleMs: config.relayClaimIdleMs,
   });
   const consumer = broker.subscribe({ group: service, handlers: eventHandlers(deps) });
-  return { components: [undrained, relay, consumer], wake: relay.wake, refresh: undrained.refresh };
+  const client = foundation.clientOf('product-service', productService);
+  const operations = createOperationTimer(
+    { ...deps, products: createProducts(client), control: createSaleControl(foundation) },
+    { resumeAfterMs: config.operationResumeMs },
+  );
+  const components = [undrained, relay, consumer, client, operations];
+  return { components, wake: relay.wake, refresh: undrained.refresh };
 }
 
 /** Answers buyers and administrators. Where the worker is another process, it finds new streams and entries by itself. */
@@ -101,6 +109,7 @@ function createApi({ config, runtime, foundation, activities }: Ground, worker: 
     activities,
     products: createProducts(client),
     sales,
+    control: createSaleControl(foundation),
     batcher,
     onWarmedUp: () => worker?.refresh() ?? Promise.resolve(),
   };

@@ -13,6 +13,8 @@ const schema = z.object({
   relayBatchSize: integer(1, 1000).default(50),
   /** After this long without acknowledgement, the entries of a dead instance are taken over. */
   relayClaimIdleMs: integer(100, 600_000).default(5_000),
+  /** After this long without an end, an operation on a live sale is carried on by the worker. */
+  operationResumeMs: integer(100, 600_000).default(5_000),
 });
 
 export type Config = z.output<typeof schema>;

@@ -15,6 +15,14 @@ export const errors = defineErrors('seckill-service', {
   },
   productNotForSale: { http: 409, number: 7, message: 'the product is not there, or not on sale' },
   versionChanged: { http: 409, number: 8, message: 'somebody else changed it, read it again' },
+  notWarmedUp: { http: 409, number: 11, message: 'the activity is not warmed up' },
+  operationPending: {
+    http: 409,
+    number: 12,
+    message: 'another operation on this activity is being carried out',
+  },
+  notEnoughFreeUnits: { http: 409, number: 13, message: 'fewer units are free' },
+  stockShort: { http: 409, number: 14, message: 'the product has fewer free units, or is not on sale' },
   idempotencyKeyReused: {
     http: 422,
     number: 1,

@@ -20,12 +20,22 @@ export interface Fixture extends ServiceFixture<Config> {
 /** What product-service would do. */
 export interface FakeProducts {
   reserved: Map<string, number>;
+  /** Of the last resize, by activity. */
+  revisions: Map<string, number>;
   onSale: boolean;
   stock: number;
+  /** Does not answer resizes. */
+  isAway: boolean;
 }
 
 export async function startFixture(label: string, changes: Partial<Config> = {}): Promise<Fixture> {
-  const products: FakeProducts = { reserved: new Map(), onSale: true, stock: 1_000_000 };
+  const products: FakeProducts = {
+    reserved: new Map(),
+    revisions: new Map(),
+    onSale: true,
+    stock: 1_000_000,
+    isAway: false,
+  };
   const fixture = await startServiceFixture<Config>({
     service: 'seckill-service',
     label,
@@ -39,6 +49,8 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
       buyQueueLimit: 50_000,
       relayBatchSize: 50,
       relayClaimIdleMs: 500,
+      // Nobody resumes what a test has interrupted, unless it asks for it.
+      operationResumeMs: 600_000,
       ...changes,
     },
     fakes: { 'product-service': playProducts(products) },
@@ -97,4 +109,27 @@ const playProducts = (state: FakeProducts) =>
         return Promise.resolve({ changed: known === undefined });
       },
     },
+    ResizeReservation: {
+      allow: ['seckill-service'],
+      unary: (request) => Promise.resolve({ changed: resizeReservation(state, request) }),
+    },
   });
+
+/** A revision counts once, and one that was refused stays refused. */
+function resizeReservation(
+  state: FakeProducts,
+  { orderId, quantity, revision }: { orderId: string; quantity: number; revision: number },
+): boolean {
+  const held = state.reserved.get(orderId);
+  const last = state.revisions.get(orderId) ?? 0;
+  if (state.isAway) throw errors.unavailable();
+  if (held === undefined) throw errors.notFound();
+  if (revision < last || (revision === last && held === quantity)) return false;
+  if (revision === last || quantity - held > state.stock) {
+    state.revisions.set(orderId, revision);
+    throw errors.soldOut();
+  }
+  state.revisions.set(orderId, revision);
+  state.reserved.set(orderId, quantity);
+  return true;
+}

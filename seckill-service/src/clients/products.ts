@@ -8,7 +8,17 @@ export interface Products {
   find(productId: string): Promise<{ name: string; price: number; onSale: boolean } | undefined>;
   /** Takes the activity's units out of the free stock; the same activity again changes nothing. */
   reserveForActivity(activity: Pick<Activity, 'id' | 'productId' | 'total'>): Promise<void>;
+  /**
+   * Sets how many units the activity holds; false when that many are not there, or it holds none any more. The same revision again changes
+   * nothing and is answered as before; an older one changes nothing.
+   */
+  resizeReservation(
+    activity: Pick<Activity, 'id' | 'productId'>,
+    wanted: { quantity: number; revision: number },
+  ): Promise<boolean>;
 }
+
+const refusals = new Set(['FAILED_PRECONDITION', 'NOT_FOUND']);
 
 export function createProducts(client: GrpcClient<typeof productService>): Products {
   return {
@@ -30,6 +40,15 @@ export function createProducts(client: GrpcClient<typeof productService>): Produ
           throw errors.productNotForSale({ cause: error, meta: { productId, total } });
         throw error;
       });
+    },
+    async resizeReservation({ id, productId }, wanted) {
+      try {
+        await client.call('ResizeReservation', { orderId: id, productId, ...wanted }, { idempotent: true });
+        return true;
+      } catch (error) {
+        if (isAppError(error) && refusals.has(error.status)) return false;
+        throw error;
+      }
     },
   };
 }

@@ -1,6 +1,7 @@
 -- Decides a batch of purchases of one activity, and hands the accepted ones over, in one atomic step.
 --
--- KEYS: 1 state (hash)   status OPEN|PAUSED, stock, limit, starts_at and ends_at (ms), epoch
+-- KEYS: 1 state (hash)   status OPEN|PAUSED|CLOSED, stock, limit, starts_at and ends_at (ms), epoch; and what control-1.lua keeps:
+--                        rules_revision, rules_answer, stock_revision, stock_answer
 --       2 buyers (hash)  user id → records "reservation:order_no:quantity:key:L|R", comma-separated; L holds units, R gave them back
 --       3 stream         one entry a batch: epoch, then reservation id → "user:order_no:quantity"
 -- ARGV: five a purchase: user id, quantity, idempotency key (base64url, may be empty), reservation id, order number
@@ -22,7 +23,9 @@ local stock, limit, ends_at = tonumber(state[2]), tonumber(state[3]), tonumber(s
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local closed = nil
-if now < tonumber(state[4]) then closed = -2 elseif now >= ends_at then closed = -4 elseif state[1] ~= 'OPEN' then closed = -3 end
+if now >= ends_at or state[1] == 'CLOSED' then closed = -4
+elseif now < tonumber(state[4]) then closed = -2
+elseif state[1] ~= 'OPEN' then closed = -3 end
 
 local users = {}
 for i = 1, size do users[i] = ARGV[i * 5 - 4] end

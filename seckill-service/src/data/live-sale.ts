@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { loadScript, type Keys } from '@onrush/chassis/redis';
-import type { Activity, LiveSale } from '../domain/activity';
+import type { Activity, ControlStatus, LiveSale } from '../domain/activity';
 import type { Purchase, PurchaseAnswer, RefusalReason } from '../domain/purchase';
 import type { Reservation } from '../domain/reservation';
 
@@ -67,14 +67,15 @@ export function createLiveSales({ redis, hot, keys }: { redis: Redis; hot: Redis
       );
       if (status == null) return undefined;
       return {
-        status: status === 'OPEN' ? 'OPEN' : 'PAUSED',
+        status: status as ControlStatus,
         remaining: Number(stock),
         epoch: Number(epoch),
       };
     },
     async open(activity, remaining) {
-      const { perUserLimit, startsAt, endsAt, epoch } = activity;
-      const state = ['OPEN', remaining, perUserLimit, startsAt.getTime(), endsAt.getTime(), epoch];
+      const { controlStatus, perUserLimit, startsAt, endsAt, epoch, revision, stockRevision } = activity;
+      const rules = [controlStatus, remaining, perUserLimit, startsAt.getTime(), endsAt.getTime()];
+      const state = [...rules, epoch, revision, stockRevision];
       return (await openScript.run(redis, [keyOf(activity.id, 'state')], state)) === 1;
     },
     async restoreBuyers(activityId, reservations) {

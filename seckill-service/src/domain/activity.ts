@@ -1,5 +1,8 @@
 export type ActivityStatus = 'NOT_STARTED' | 'OPEN' | 'PAUSED' | 'SOLD_OUT' | 'ENDED';
 
+/** What operators have made of the sale; CLOSED is final. */
+export type ControlStatus = 'OPEN' | 'PAUSED' | 'CLOSED';
+
 export interface Activity {
   id: string;
   title: string;
@@ -19,6 +22,11 @@ export interface Activity {
   warmedAt: Date | null;
   /** Set when the sale is over and every accepted purchase has left Redis. */
   drainedAt: Date | null;
+  controlStatus: ControlStatus;
+  /** Of the operation written last. */
+  revision: number;
+  /** Of the last operation on stock that has an end, or is in `total`. */
+  stockRevision: number;
   version: number;
   createdAt: Date;
   updatedAt: Date;
@@ -31,7 +39,7 @@ export type ActivityPlan = Pick<
 
 /** What Redis holds of a warmed activity. */
 export interface LiveSale {
-  status: 'OPEN' | 'PAUSED';
+  status: ControlStatus;
   remaining: number;
   epoch: number;
 }
@@ -50,6 +58,9 @@ export function planActivity(
     epoch: 0,
     warmedAt: null,
     drainedAt: null,
+    controlStatus: 'OPEN',
+    revision: 0,
+    stockRevision: 0,
     version: 1,
     createdAt: now,
     updatedAt: now,
@@ -58,12 +69,13 @@ export function planActivity(
 
 /** What a buyer is told; an activity that is not warmed up has not started, whatever the clock says. */
 export function statusOf(
-  activity: Pick<Activity, 'startsAt' | 'endsAt'>,
+  activity: Pick<Activity, 'startsAt' | 'endsAt' | 'controlStatus'>,
   live: LiveSale | undefined,
   now: Date,
 ): ActivityStatus {
-  if (now >= activity.endsAt) return 'ENDED';
+  const controlled = live?.status ?? activity.controlStatus;
+  if (now >= activity.endsAt || controlled === 'CLOSED') return 'ENDED';
   if (!live || now < activity.startsAt) return 'NOT_STARTED';
-  if (live.status === 'PAUSED') return 'PAUSED';
+  if (controlled === 'PAUSED') return 'PAUSED';
   return live.remaining > 0 ? 'OPEN' : 'SOLD_OUT';
 }

@@ -3,10 +3,12 @@ import { idText, listOf, pageQuery } from '@onrush/chassis/http-schemas';
 import { z } from 'zod';
 import { errors } from '../errors';
 import type { BuyBatcher } from '../use-cases/buy';
+import { changeActivity } from '../use-cases/change-activity';
 import { findActivity, listActivities } from '../use-cases/find-activities';
 import { findOwnReservations, findReservation, type FindReservations } from '../use-cases/find-reservations';
-import { changeActivity, createActivity, type PlanActivity } from '../use-cases/plan-activity';
+import { createActivity, type PlanActivity } from '../use-cases/plan-activity';
 import { warmUp, type WarmUp } from '../use-cases/warm-up';
+import { controlRoutes, type ControlDeps } from './control-routes';
 import {
   activityStatusView,
   activityView,
@@ -17,7 +19,7 @@ import {
   warmUpView,
 } from './views';
 
-export type HttpDeps = PlanActivity & WarmUp & FindReservations & { batcher: BuyBatcher };
+export type HttpDeps = PlanActivity & WarmUp & FindReservations & ControlDeps & { batcher: BuyBatcher };
 
 const byId = z.strictObject({ id: idText });
 const purchase = z.strictObject({
@@ -54,6 +56,7 @@ export const httpRoutes = (deps: HttpDeps): Route[] => [
   ...publicRoutes(deps),
   ...buyerRoutes(deps),
   ...adminRoutes(deps),
+  ...controlRoutes(deps),
 ];
 
 const publicRoutes = (deps: HttpDeps): Route[] => [
@@ -152,17 +155,18 @@ const adminRoutes = (deps: HttpDeps): Route[] => [
   route(
     'PUT /api/v1/admin/seckill/activities/:id',
     {
-      summary: 'Change a planned activity',
+      summary: 'Change a planned activity, or the limit of a live one',
       access: { permission: 'seckill.write' },
       params: byId,
       body: activityChange,
       reply: activityView,
+      idempotencyKey: 'accepted',
     },
-    async ({ params, body: { version, ...change } }) =>
-      toActivityView({
-        activity: await changeActivity(deps, { id: params.id, version }, toChange(change)),
-        live: undefined,
-      }),
+    async ({ params: { id }, body: { version, ...change }, user, idempotencyKey = '' }) => {
+      const plan = toChange(change);
+      await changeActivity(deps, { activityId: id, version, plan, by: user.id, idempotencyKey });
+      return toActivityView(await findActivity(deps, id));
+    },
   ),
   route(
     'POST /api/v1/admin/seckill/warmup/:id',

@@ -2,6 +2,7 @@ import type { Component } from '@onrush/chassis/lifecycle';
 import type { Logger } from '@onrush/chassis/logger';
 import type { ActivityRepository } from '../data/activity-repository';
 import type { LiveSales } from '../data/live-sale';
+import type { Activity } from '../domain/activity';
 
 export interface UndrainedSales extends Component {
   /** Streams in which accepted purchases may still wait. */
@@ -27,10 +28,16 @@ export function createUndrainedSales(options: {
     const undrained = await activities.findUndrained();
     streams = undrained.map((activity) => sales.streamOf(activity.id));
     for (const activity of undrained) {
-      const isOver = activity.endsAt.getTime() + graceAfterEndMs < Date.now();
-      if (isOver && (await sales.waitingInStream(activity.id)) === 0)
+      // In this order: what is over has got its last purchase before anybody looks at the stream.
+      if ((await isOver(activity)) && (await sales.waitingInStream(activity.id)) === 0)
         await activities.markDrained(activity.id);
     }
+  }
+
+  /** Redis knows best whether it still sells: the ledger is told first of an operation that closes the sale. */
+  async function isOver({ id, endsAt, controlStatus }: Activity): Promise<boolean> {
+    if (endsAt.getTime() + graceAfterEndMs < Date.now()) return true;
+    return controlStatus === 'CLOSED' && (await sales.read(id))?.status === 'CLOSED';
   }
 
   const refreshOrWarn = () =>

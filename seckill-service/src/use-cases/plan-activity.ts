@@ -27,20 +27,14 @@ export async function createActivity(
   return activity;
 }
 
-/** Only before the warm-up: after it, buyers rely on what they were told. */
-export async function changeActivity(
+/** Only before the warm-up, and from the version that was read. */
+export async function changePlan(
   { activities }: Pick<PlanActivity, 'activities'>,
-  { id, version }: Pick<Activity, 'id' | 'version'>,
-  plan: Partial<Omit<ActivityPlan, 'productId'>> & { price?: number },
-): Promise<Activity> {
-  const before = await activities.find(id);
-  if (!before) throw errors.activityNotFound();
-  if (before.warmedAt) throw errors.alreadyWarmedUp();
+  before: Activity,
+  { version, plan }: { version: number; plan: Partial<Omit<ActivityPlan, 'productId'>> & { price?: number } },
+): Promise<void> {
   const { startsAt, endsAt } = { ...before, ...plan };
   if (endsAt <= startsAt)
     throw errors.invalidArgument({ fields: [{ field: 'ends_at', message: 'must be after starts_at' }] });
-  if (!(await activities.changePlan(id, version, plan))) throw errors.versionChanged();
-  const after = await activities.find(id);
-  if (!after) throw errors.activityNotFound();
-  return after;
+  if (!(await activities.changePlan(before.id, version, plan))) throw errors.versionChanged();
 }

@@ -20,7 +20,8 @@ export interface WarmUp {
 
 /**
  * Reserves the activity's units at product-service and opens the live sale in Redis. Idempotent: a live sale stays as it is. Where Redis
- * lost it, it is rebuilt from the ledger under a new epoch: free units are the total less all that is queued or ordered.
+ * lost it, it is rebuilt from the ledger under a new epoch: free units are the total less all that is queued or ordered, and it is as open,
+ * paused or closed as operators have made it.
  */
 export async function warmUp(
   deps: WarmUp,
@@ -32,7 +33,8 @@ export async function warmUp(
   const known = await deps.sales.read(activityId);
   if (known && found.warmedAt) return { activity: found, live: known };
 
-  await deps.products.reserveForActivity(found);
+  // From then on they are reserved, and operations change how many.
+  if (!found.warmedAt) await deps.products.reserveForActivity(found);
   const activity = await open(deps, found);
   await deps.onWarmedUp();
   const live = await deps.sales.read(activityId);
@@ -51,7 +53,8 @@ export async function warmUp(
 function open({ db, activities, sales, logger }: WarmUp, found: Activity): Promise<Activity> {
   return inTransaction(db, async (tx) => {
     const current = await activities.lock(tx, found.id);
-    if (current.version !== found.version) throw errors.versionChanged({ meta: { activityId: found.id } });
+    if (!current.warmedAt && current.version !== found.version)
+      throw errors.versionChanged({ meta: { activityId: found.id } });
     if (current.warmedAt && (await sales.read(found.id))) return current;
     const activity = await activities.startEpoch(tx, found.id);
     const reservations = await findAllLive(tx, found.id);
