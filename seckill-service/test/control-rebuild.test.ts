@@ -1,6 +1,9 @@
+import { admin } from '@onrush/chassis/testing/service';
+import type { LiveSales } from '../src/data/live-sale';
 import type { WantedChange } from '../src/domain/operation';
 import { carryOut } from '../src/use-cases/carry-out';
 import { controlActivity, type ControlActivity } from '../src/use-cases/control-activity';
+import { warmUp, type WarmUp } from '../src/use-cases/warm-up';
 import { startControlFixture, type ControlFixture } from './control-fixture';
 import {
   begin,
@@ -12,6 +15,7 @@ import {
   wanted,
   type Death,
 } from './interrupted';
+import { activityBody } from './fixture';
 
 let fixture: ControlFixture;
 beforeAll(async () => {
@@ -141,4 +145,65 @@ test('units that the ledger has sold are not withdrawn, whatever Redis calls fre
 
   expect(refused.body.code).toBe(409413);
   expect(await fixture.units(id)).toEqual({ reserved: 10, total: 10, sold: 9, held: 9, free: 1 });
+});
+
+test.each([
+  ['Redis', 1],
+  ['the ledger', 5],
+])(
+  'a process that is late with a withdrawal that %s refused takes nothing from a sale that was rebuilt since',
+  async (_who, free) => {
+    const id = await fixture.openActivity({ total: 10, per_user_limit: 10 });
+    await fixture.buy(id, 1, 9);
+    await fixture.unitsAtRest(id);
+    await begin(fixture, id, stock(-4), 'before Redis');
+    const late = await pendingOf(fixture, id);
+    await fixture.redis.redis.hset(fixture.sales.streamOf(id).replace(':stream', ':state'), 'stock', free);
+    await resume(fixture);
+    await fixture.db.query(`UPDATE reservations SET status = 'RELEASED' WHERE activity_id = ?`, [id]);
+    await fixture.db.query('UPDATE activities SET sold = 0 WHERE id = ?', [id]);
+    await fixture.loseLiveSale(id);
+    await fixture.warmUp(id);
+
+    expect(await carryOut(fixture.deps, late)).toMatchObject({ status: 'REFUSED' });
+
+    expect(await fixture.units(id)).toMatchObject({ reserved: 10, total: 10, free: 10 });
+  },
+);
+
+test('a rebuild does not mind an operation that came in between', async () => {
+  const id = await fixture.openActivity();
+  await fixture.loseLiveSale(id);
+  const read: LiveSales['read'] = async (activityId) => {
+    if ((await fixture.operations(id)).length === 0) await fixture.control(id, 'pause');
+    return fixture.sales.read(activityId);
+  };
+
+  const rebuilt = await warmUp({ ...warmUpDeps(), sales: { ...fixture.sales, read } }, id);
+
+  expect(rebuilt.live).toMatchObject({ status: 'PAUSED', remaining: 100 });
+});
+
+test('a plan that changes while its units are being reserved is not opened', async () => {
+  const { id, version } = (
+    await fixture.http.call<{ id: string; version: number }>('POST /api/v1/admin/seckill/activities', {
+      user: admin,
+      body: activityBody(),
+    })
+  ).body.data;
+  const reserveForActivity = async () => {
+    expect((await fixture.change(id, { total: 500, version })).status).toBe(200);
+  };
+  const products = { reserveForActivity } as unknown as WarmUp['products'];
+
+  await expect(warmUp({ ...warmUpDeps(), products }, id)).rejects.toMatchObject({ code: 409408 });
+
+  expect(await fixture.sales.read(id)).toBeUndefined();
+});
+
+const warmUpDeps = (): WarmUp => ({
+  ...fixture.deps,
+  products: {} as WarmUp['products'],
+  sales: fixture.sales,
+  onWarmedUp: () => Promise.resolve(),
 });
