@@ -37,14 +37,17 @@ const isNameServer = (value: string): boolean => {
   }
 };
 
-const jsonText = z.string().transform((value, context): unknown => {
-  try {
-    return JSON.parse(value);
-  } catch {
-    context.addIssue({ code: 'custom', message: 'expected JSON' });
-    return z.NEVER;
-  }
-});
+/** A document as such, or as JSON: what is wrong is said of its parts. */
+export const jsonOr = <S extends z.ZodType>(document: S) =>
+  z.preprocess((value, context) => {
+    if (typeof value !== 'string') return value;
+    try {
+      return JSON.parse(value) as unknown;
+    } catch {
+      context.addIssue({ code: 'custom', message: 'expected JSON' });
+      return z.NEVER;
+    }
+  }, document);
 
 const staticInstance = z.strictObject({
   address: text,
@@ -74,7 +77,7 @@ export const processConfig = {
   drainDelayMs: integer(0, 20_000).default(0),
   discovery: z.enum(['consul', 'static', 'dns']).default('consul'),
   consulHttpAddr: text.default('127.0.0.1:8500'),
-  staticServices: z.union([staticServices, jsonText.pipe(staticServices)]).default({}),
+  staticServices: jsonOr(staticServices).default({}),
   /** What goes behind the name of a service in DNS: of a namespace of Kubernetes, `.onrush.svc.cluster.local`. */
   dnsSuffix: z
     .string()

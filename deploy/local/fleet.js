@@ -77,6 +77,7 @@ function environmentOf({ name: processName, service }, { namespace, servers, por
       OTEL_EXPORTER_OTLP_ENDPOINT: process.env.OTEL_EXPORTER_OTLP_ENDPOINT,
     }),
     ...(schemas[service] && { MYSQL_URL: schemas[service], MYSQL_TYPE: servers.MYSQL_SERVER_KIND }),
+    ...(service === 'seckill-service' && { PURCHASE_TOKEN_SECRET: ownSecrets.purchaseTokenSecret }),
     ...(service === 'auth-service' && { KEY_ENCRYPTION_SECRET: ownSecrets.keyEncryptionSecret }),
     ...(service === 'payment-service' && {
       MOCK_PAYMENT_SECRET: ownSecrets.mockPaymentSecret,

@@ -1,6 +1,7 @@
 import {
   commaList,
   integer,
+  jsonOr,
   loadConfig,
   processConfig,
   redisConfig,
@@ -12,18 +13,6 @@ import { canarySchema } from './canary/canary-rules';
 import { limitChangesSchema, limitsSchema } from './limits/limits';
 import { applyRouteRules, routeRules, type RouteRules } from './route-rules';
 import { routes as table } from './routes';
-
-/** A document as such, or as JSON: what is wrong is said of its parts. */
-const jsonOr = <S extends z.ZodType>(document: S) =>
-  z.preprocess((value, context) => {
-    if (typeof value !== 'string') return value;
-    try {
-      return JSON.parse(value) as unknown;
-    } catch {
-      context.addIssue({ code: 'custom', message: 'expected JSON' });
-      return z.NEVER;
-    }
-  }, document);
 
 const apiKeys = z
   .record(z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/), z.string().regex(/^[0-9a-f]{64}$/))

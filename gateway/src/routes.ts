@@ -136,6 +136,7 @@ export const routes: GatewayRoute[] = [
   seckill.read('GET', '/seckill/activities', activities),
   seckill.read('GET', '/seckill/activities/:id', activities),
   seckill.read('GET', '/seckill/activities/:id/status', status),
+  seckill.user('POST', '/seckill/activities/:id/token', { priority: 'crowd', idempotencyKey: off }),
   seckill.user('POST', '/seckill/activities/:id/buy', {
     kind: 'buy',
     rate: 'buy',

@@ -6,12 +6,16 @@ import { redisComponent } from '@onrush/chassis/resources';
 import type { App, Runtime } from '@onrush/chassis/service';
 import { createStreamRelay } from '@onrush/chassis/stream-relay';
 import { productService } from '@onrush/proto';
+import { createCaptcha } from './clients/captcha';
 import { createProducts } from './clients/products';
 import type { Config } from './config';
 import { createActivityRepository, type ActivityRepository } from './data/activity-repository';
 import { ActivityTable } from './data/activity-table';
 import { createLiveSales } from './data/live-sale';
 import { createSaleControl } from './data/sale-control';
+import { createVelocity } from './data/velocity';
+import { createProofOfWork } from './domain/proof-of-work';
+import { createPurchaseTokens } from './domain/purchase-token';
 import { errors } from './errors';
 import { eventHandlers } from './handlers/events';
 import { grpcHandlers } from './handlers/grpc';
@@ -20,6 +24,7 @@ import { createOperationTimer } from './handlers/operation-timer';
 import { activityOf, purchasesOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
 import { createBuyBatcher } from './use-cases/buy';
+import { captchaChallenge, noChallenge, proofOfWorkChallenge, type Challenge } from './use-cases/challenges';
 import { recordPurchases } from './use-cases/record-purchases';
 
 const service = 'seckill-service';
@@ -95,11 +100,16 @@ function createApi({ config, runtime, foundation, activities }: Ground, worker: 
   const hot = hotConnection(foundation);
   const client = foundation.clientOf('product-service', productService);
   const sales = createLiveSales({ redis: foundation.redis, hot, keys: foundation.keys });
+  const purchaseTokens = createPurchaseTokens({
+    secret: config.purchaseTokenSecret,
+    lifetimeSeconds: config.purchaseTokenSeconds,
+  });
   const batcher = createBuyBatcher({
     ...runtime,
     sales,
     ids: foundation.ids,
     onAccepted: () => worker?.wake(),
+    purchaseTokens,
     batchSize: config.buyBatchSize,
     queueLimit: config.buyQueueLimit,
   });
@@ -111,6 +121,9 @@ function createApi({ config, runtime, foundation, activities }: Ground, worker: 
     sales,
     control: createSaleControl(foundation),
     batcher,
+    purchaseTokens,
+    ...createTokenGate(config, foundation),
+    findActivity: activities.find,
     onWarmedUp: () => worker?.refresh() ?? Promise.resolve(),
   };
   const edge = createEdge({
@@ -122,6 +135,34 @@ function createApi({ config, runtime, foundation, activities }: Ground, worker: 
     grpc: [grpcHandlers(deps)],
   });
   return { ...edge, components: [redisComponent(hot), client, ...edge.components] };
+}
+
+/** What stands before a purchase token. */
+function createTokenGate(config: Config, { redis, keys }: Foundation) {
+  return {
+    velocity: createVelocity({ redis, keys, rules: config.tokenVelocity }),
+    challenge: createChallenge(config),
+    leadSeconds: config.purchaseTokenSeconds,
+  };
+}
+
+function createChallenge({ challenge, purchaseTokenSecret, purchaseTokenSeconds }: Config): Challenge {
+  switch (challenge.kind) {
+    case 'none':
+      return noChallenge;
+    case 'proof_of_work':
+      return proofOfWorkChallenge(
+        createProofOfWork({
+          secret: purchaseTokenSecret,
+          difficulty: challenge.difficulty,
+          lifetimeSeconds: purchaseTokenSeconds,
+        }),
+      );
+    case 'captcha': {
+      const { site_key: siteKey, secret, verify_url: verifyUrl } = challenge;
+      return captchaChallenge(createCaptcha({ siteKey, secret, verifyUrl }));
+    }
+  }
 }
 
 /** A batch whose answer was lost may have been decided: it is never sent again by itself, and never waits for a dead Redis. */

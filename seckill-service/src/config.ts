@@ -1,5 +1,20 @@
-import { integer, loadConfig, serviceConfig } from '@onrush/chassis/config';
+import { integer, jsonOr, loadConfig, serviceConfig, text } from '@onrush/chassis/config';
 import { z } from 'zod';
+
+const rule = z.strictObject({ quota: z.int().min(1), window_seconds: z.int().min(1).max(86_400) });
+const velocityRules = z.strictObject({
+  user: rule.optional(),
+  address: rule.optional(),
+  device: rule.optional(),
+});
+
+/** What stands before a purchase token. */
+const challenge = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('none') }),
+  z.strictObject({ kind: z.literal('proof_of_work'), difficulty: z.int().min(1).max(32) }),
+  z.strictObject({ kind: z.literal('captcha'), site_key: text, secret: text, verify_url: z.url() }),
+]);
+export type ChallengeConfig = z.output<typeof challenge>;
 
 const schema = z.object({
   ...serviceConfig,
@@ -15,6 +30,18 @@ const schema = z.object({
   relayClaimIdleMs: integer(100, 600_000).default(5_000),
   /** After this long without an end, an operation on a live sale is carried on by the worker. */
   operationResumeMs: integer(100, 600_000).default(5_000),
+  /** Signs purchase tokens and puzzles, the same for all instances: at least 32 characters. */
+  purchaseTokenSecret: text.min(32),
+  /** So long a purchase token and a puzzle are good for, and so long before its start a sale gives tokens out. */
+  purchaseTokenSeconds: integer(5, 600).default(60),
+  /** `{ kind: none }`, `{ kind: proof_of_work, difficulty }` in bits, or `{ kind: captcha, site_key, secret, verify_url }`. */
+  challenge: jsonOr(challenge).default({ kind: 'none' }),
+  /** How often a user, an address and a device (`X-Device-Id`) may ask for a token: `{ quota, window_seconds }` each. */
+  tokenVelocity: jsonOr(velocityRules).default({
+    user: { quota: 20, window_seconds: 60 },
+    address: { quota: 600, window_seconds: 60 },
+    device: { quota: 30, window_seconds: 60 },
+  }),
 });
 
 export type Config = z.output<typeof schema>;

@@ -28,5 +28,11 @@ export const errors = defineErrors('seckill-service', {
     number: 1,
     message: 'this Idempotency-Key was used for another request',
   },
-  purchaseTokensNotOffered: { http: 422, number: 2, message: 'purchase tokens are not offered yet' },
+  tokenRefused: {
+    http: 403,
+    number: 1,
+    message: 'this sale needs a purchase token of yours that is valid and unused',
+  },
+  challengeFailed: { http: 403, number: 2, message: 'the challenge was not met, ask for a new one' },
+  tokenNotNeeded: { http: 409, number: 20, message: 'this sale needs no purchase token' },
 });

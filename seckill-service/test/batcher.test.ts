@@ -4,7 +4,7 @@ import type { LiveSales } from '../src/data/live-sale';
 import { errors } from '../src/errors';
 import { createBuyBatcher, type BuyOutcome } from '../src/use-cases/buy';
 
-const purchase = { activityId: '1', userId: '2', quantity: 1, idempotencyKey: 'k' };
+const purchase = { activityId: '1', userId: '2', quantity: 1, idempotencyKey: 'k', token: '' };
 type Answers = Awaited<ReturnType<LiveSales['buy']>>;
 
 /** A batcher of one purchase a run, whose runs end when the test says so. */
@@ -14,6 +14,7 @@ function startBatcher(nextId: () => string = () => '7') {
   const batcher = createBuyBatcher({
     sales: sales as never,
     ids: { nextId },
+    purchaseTokens: { issue: () => ({ token: '', expiresAt: new Date() }), idOf: () => undefined },
     onAccepted: () => undefined,
     batchSize: 1,
     queueLimit: 10,

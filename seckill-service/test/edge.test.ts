@@ -57,12 +57,6 @@ test('an unknown product, and one that is not on sale, cannot be sold', async ()
   fixture.products.onSale = true;
 });
 
-test('purchase tokens are refused as long as they are not offered', async () => {
-  expect((await create(activityBody({ token_required: true }))).body.code).toBe(
-    errors.purchaseTokensNotOffered.definition.code,
-  );
-});
-
 test.each([
   ['0', 0],
   ['-1', -1],

@@ -51,6 +51,10 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
       relayClaimIdleMs: 500,
       // Nobody resumes what a test has interrupted, unless it asks for it.
       operationResumeMs: 600_000,
+      purchaseTokenSecret: 'of the tests, and thirty-two characters long',
+      purchaseTokenSeconds: 60,
+      challenge: { kind: 'none' },
+      tokenVelocity: {},
       ...changes,
     },
     fakes: { 'product-service': playProducts(products) },

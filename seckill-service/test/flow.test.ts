@@ -194,6 +194,7 @@ test('purchases that were accepted while the relay was down reach the ledger aft
       activityId,
       userId: '20',
       quantity: 1,
+      tokenId: '',
       idempotencyKey: '',
       reservationId: '900000000000000001',
       orderNo: '900000000000000002',

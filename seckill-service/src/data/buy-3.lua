@@ -1,19 +1,21 @@
 -- Decides a batch of purchases of one activity, and hands the accepted ones over, in one atomic step.
 --
--- KEYS: 1 state (hash)   status OPEN|PAUSED|CLOSED, stock, limit, starts_at and ends_at (ms), epoch; and what control-1.lua keeps:
---                        rules_revision, rules_answer, stock_revision, stock_answer
---       2 buyers (hash)  user id → records "reservation:order_no:quantity:key:L|R", comma-separated; L holds units, R gave them back
+-- KEYS: 1 state (hash)   status OPEN|PAUSED|CLOSED, stock, limit, starts_at and ends_at (ms), epoch, token (1: needed); and what control-1.lua
+--                        keeps: rules_revision, rules_answer, stock_revision, stock_answer
+--       2 buyers (hash)  user id → records "reservation:order_no:quantity:key:L|R", comma-separated; L holds units, R gave them back;
+--                        where a purchase token was used up, its id follows as another part
 --       3 stream         one entry a batch: epoch, then reservation id → "user:order_no:quantity"
--- ARGV: five a purchase: user id, quantity, idempotency key (base64url, may be empty), reservation id, order number
+-- ARGV: six a purchase: user id, quantity, idempotency key (base64url, may be empty), reservation id, order number, id of its valid token or empty
 -- Returns one value a purchase, in order:
 --   0 accepted with the given numbers; "reservation:order_no" accepted before under this key;
---   -1 not warmed up, -2 not started, -3 paused, -4 ended, -5 sold out, -6 over the limit, -7 key used for another quantity
+--   -1 not warmed up, -2 not started, -3 paused, -4 ended, -5 sold out, -6 over the limit, -7 key used for another quantity,
+--   -8 no valid token, or one that was used before
 local KEPT_RECORDS = 16
 local KEEP_AFTER_END_SECONDS = 7 * 86400
 
-local size = #ARGV / 5
+local size = #ARGV / 6
 local replies = {}
-local state = redis.call('HMGET', KEYS[1], 'status', 'stock', 'limit', 'starts_at', 'ends_at', 'epoch')
+local state = redis.call('HMGET', KEYS[1], 'status', 'stock', 'limit', 'starts_at', 'ends_at', 'epoch', 'token')
 if not state[1] then
   for i = 1, size do replies[i] = -1 end
   return replies
@@ -28,20 +30,22 @@ elseif now < tonumber(state[4]) then closed = -2
 elseif state[1] ~= 'OPEN' then closed = -3 end
 
 local users = {}
-for i = 1, size do users[i] = ARGV[i * 5 - 4] end
+for i = 1, size do users[i] = ARGV[i * 6 - 5] end
 local known = redis.call('HMGET', KEYS[2], unpack(users))
 local records = {}
 for i = 1, size do records[users[i]] = known[i] or nil end
 
--- What the user holds, and the answer that this key got before.
-local function read(user, key)
-  local held, count, before, before_quantity = 0, 0, nil, nil
-  for reservation, order_no, quantity, record_key, mark in string.gmatch(records[user], '(%d+):(%d+):(%d+):([^:]*):(%u)') do
+-- What the user holds, the answer that this key got before, and whether the token is used up.
+local RECORD = '(%d+):(%d+):(%d+):([^:]*):(%u):?([^,]*)'
+local function read(user, key, token)
+  local held, count, before, before_quantity, used = 0, 0, nil, nil, false
+  for reservation, order_no, quantity, record_key, mark, record_token in string.gmatch(records[user], RECORD) do
     count = count + 1
     if mark == 'L' then held = held + tonumber(quantity) end
+    if token ~= '' and record_token == token then used = true end
     if key ~= '' and record_key == key then before, before_quantity = reservation .. ':' .. order_no, tonumber(quantity) end
   end
-  return held, count, before, before_quantity
+  return held, count, before, before_quantity, used
 end
 
 -- The oldest record that holds nothing makes room, so that buying and cancelling for ever stays cheap.
@@ -49,29 +53,33 @@ local function without_oldest_released(text)
   local removed = false
   local kept = {}
   for record in string.gmatch(text, '[^,]+') do
-    if not removed and string.sub(record, -1) == 'R' then removed = true else kept[#kept + 1] = record end
+    if not removed and string.match(record, '^%d+:%d+:%d+:[^:]*:R') then removed = true else kept[#kept + 1] = record end
   end
   return table.concat(kept, ',')
 end
 
+local needs_token = state[7] == '1'
 local taken, entry, changed = 0, { 'epoch', state[6] }, {}
 for i = 1, size do
-  local base = i * 5
-  local user, quantity, key = ARGV[base - 4], tonumber(ARGV[base - 3]), ARGV[base - 2]
-  local reservation, order_no = ARGV[base - 1], ARGV[base]
-  local held, count, before, before_quantity = 0, 0, nil, nil
-  if records[user] then held, count, before, before_quantity = read(user, key) end
+  local base = i * 6
+  local user, quantity, key = ARGV[base - 5], tonumber(ARGV[base - 4]), ARGV[base - 3]
+  local reservation, order_no, token = ARGV[base - 2], ARGV[base - 1], ARGV[base]
+  local held, count, before, before_quantity, used = 0, 0, nil, nil, false
+  if records[user] then held, count, before, before_quantity, used = read(user, key, token) end
 
   if before then
     if before_quantity == quantity then replies[i] = before else replies[i] = -7 end
   elseif closed then
     replies[i] = closed
+  elseif needs_token and (token == '' or used) then
+    replies[i] = -8
   elseif held + quantity > limit then
     replies[i] = -6
   elseif quantity > stock then
     replies[i] = -5
   else
     local record = reservation .. ':' .. order_no .. ':' .. quantity .. ':' .. key .. ':L'
+    if needs_token then record = record .. ':' .. token end
     if count >= KEPT_RECORDS then records[user] = without_oldest_released(records[user]) end
     records[user] = (records[user] and records[user] ~= '') and (records[user] .. ',' .. record) or record
     changed[user] = true

@@ -5,7 +5,9 @@ import type { Purchase, PurchaseAnswer, RefusalReason } from '../domain/purchase
 import type { Reservation } from '../domain/reservation';
 
 /** One purchase with the numbers it gets if it is accepted. */
-export interface NumberedPurchase extends Purchase {
+/** … and the id of its valid token; empty without one. */
+export interface NumberedPurchase extends Omit<Purchase, 'token'> {
+  tokenId: string;
   reservationId: string;
   orderNo: string;
 }
@@ -40,6 +42,7 @@ const refusals: Record<string, RefusalReason> = {
   '-5': 'sold-out',
   '-6': 'over-limit',
   '-7': 'idempotency-key-reused',
+  '-8': 'token-refused',
 };
 
 const buyScript = loadScript<(number | string)[]>(__dirname, 'buy-3.lua');
@@ -75,7 +78,7 @@ export function createLiveSales({ redis, hot, keys }: { redis: Redis; hot: Redis
     async open(activity, remaining) {
       const { controlStatus, perUserLimit, startsAt, endsAt, epoch, revision, stockRevision } = activity;
       const rules = [controlStatus, remaining, perUserLimit, startsAt.getTime(), endsAt.getTime()];
-      const state = [...rules, epoch, revision, stockRevision];
+      const state = [...rules, epoch, revision, stockRevision, activity.tokenRequired ? 1 : 0];
       return (await openScript.run(redis, [keyOf(activity.id, 'state')], state)) === 1;
     },
     async restoreBuyers(activityId, reservations) {
@@ -106,6 +109,7 @@ const scriptArguments = (purchase: NumberedPurchase): (string | number)[] => [
   purchase.idempotencyKey && Buffer.from(purchase.idempotencyKey).toString('base64url'),
   purchase.reservationId,
   purchase.orderNo,
+  purchase.tokenId,
 ];
 
 function toAnswer(purchase: NumberedPurchase, reply: number | string | undefined): PurchaseAnswer {

@@ -9,10 +9,10 @@ if not text then return 0 end
 local released = 0
 local kept = {}
 for record in string.gmatch(text, '[^,]+') do
-  local reservation, order_no, quantity, key, mark = string.match(record, '(%d+):(%d+):(%d+):([^:]*):(%u)')
+  local reservation, order_no, quantity, key, mark, token = string.match(record, '(%d+):(%d+):(%d+):([^:]*):(%u)(.*)')
   if reservation == ARGV[2] and mark == 'L' then
     released = tonumber(quantity)
-    record = reservation .. ':' .. order_no .. ':' .. quantity .. ':' .. key .. ':R'
+    record = reservation .. ':' .. order_no .. ':' .. quantity .. ':' .. key .. ':R' .. token
   end
   kept[#kept + 1] = record
 end

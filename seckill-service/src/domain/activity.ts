@@ -17,6 +17,8 @@ export interface Activity {
   startsAt: Date;
   endsAt: Date;
   paymentTimeoutSeconds: number;
+  /** Only purchases with a purchase token are decided. */
+  tokenRequired: boolean;
   /** Counts how often the live sale was built in Redis; entries of another epoch are stale. */
   epoch: number;
   warmedAt: Date | null;
@@ -34,7 +36,14 @@ export interface Activity {
 
 export type ActivityPlan = Pick<
   Activity,
-  'title' | 'productId' | 'total' | 'perUserLimit' | 'startsAt' | 'endsAt' | 'paymentTimeoutSeconds'
+  | 'title'
+  | 'productId'
+  | 'total'
+  | 'perUserLimit'
+  | 'startsAt'
+  | 'endsAt'
+  | 'paymentTimeoutSeconds'
+  | 'tokenRequired'
 >;
 
 /** What Redis holds of a warmed activity. */

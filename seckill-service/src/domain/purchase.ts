@@ -5,21 +5,31 @@ export interface Purchase {
   quantity: number;
   /** The client's Idempotency-Key; empty means that every request is a new try. */
   idempotencyKey: string;
+  /** The purchase token; empty without one. */
+  token: string;
 }
 
 const id = /^[1-9]\d{0,18}$/;
 
 /** Checked wherever a purchase comes in: a negative quantity would give units to the sale. */
-export const isWellFormed = ({ activityId, userId, quantity, idempotencyKey }: Purchase): boolean =>
+export const isWellFormed = ({ activityId, userId, quantity, idempotencyKey, token }: Purchase): boolean =>
   id.test(activityId) &&
   id.test(userId) &&
   Number.isInteger(quantity) &&
   quantity >= 1 &&
   quantity <= 100 &&
-  idempotencyKey.length <= 255;
+  idempotencyKey.length <= 255 &&
+  token.length <= 512;
 
 export type RefusalReason =
-  'not-warmed-up' | 'not-started' | 'paused' | 'ended' | 'sold-out' | 'over-limit' | 'idempotency-key-reused';
+  | 'not-warmed-up'
+  | 'not-started'
+  | 'paused'
+  | 'ended'
+  | 'sold-out'
+  | 'over-limit'
+  | 'idempotency-key-reused'
+  | 'token-refused';
 
 export type PurchaseAnswer =
   { accepted: true; reservationId: string; orderNo: string } | { accepted: false; reason: RefusalReason };

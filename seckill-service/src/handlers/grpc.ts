@@ -60,8 +60,8 @@ function answerBatches(
 }
 
 function submit(batcher: BuyBatcher, request: BuyRequest__Output, answer: (reply: BuyReply) => void): void {
-  const { callId, activityId, userId, quantity, idempotencyKey } = request;
-  const purchase: Purchase = { activityId, userId, quantity, idempotencyKey };
+  const { callId, activityId, userId, quantity, idempotencyKey, purchaseToken: token } = request;
+  const purchase: Purchase = { activityId, userId, quantity, idempotencyKey, token };
   if (!isWellFormed(purchase)) return answer(toReply(callId, errors.invalidArgument()));
   batcher.submit(purchase, (outcome) => answer(toReply(callId, outcome)));
 }

@@ -1,14 +1,15 @@
 import { route, type Route } from '@onrush/chassis/http-routes';
 import { idText, listOf, pageQuery } from '@onrush/chassis/http-schemas';
 import { z } from 'zod';
-import { errors } from '../errors';
 import type { BuyBatcher } from '../use-cases/buy';
 import { changeActivity } from '../use-cases/change-activity';
 import { findActivity, listActivities } from '../use-cases/find-activities';
 import { findOwnReservations, findReservation, type FindReservations } from '../use-cases/find-reservations';
+import type { IssueToken } from '../use-cases/issue-token';
 import { createActivity, type PlanActivity } from '../use-cases/plan-activity';
 import { warmUp, type WarmUp } from '../use-cases/warm-up';
 import { controlRoutes, type ControlDeps } from './control-routes';
+import { tokenRoutes } from './token-routes';
 import {
   activityStatusView,
   activityView,
@@ -19,12 +20,16 @@ import {
   warmUpView,
 } from './views';
 
-export type HttpDeps = PlanActivity & WarmUp & FindReservations & ControlDeps & { batcher: BuyBatcher };
+export type HttpDeps = PlanActivity &
+  WarmUp &
+  FindReservations &
+  IssueToken &
+  ControlDeps & { batcher: BuyBatcher };
 
 const byId = z.strictObject({ id: idText });
 const purchase = z.strictObject({
   quantity: z.int().min(1).max(100).default(1),
-  token: z.string().max(512).optional(),
+  token: z.string().max(512).default(''),
 });
 
 const fields = {
@@ -35,6 +40,7 @@ const fields = {
   starts_at: z.iso.datetime(),
   ends_at: z.iso.datetime(),
   payment_timeout_seconds: z.int().min(1).max(86_400),
+  token_required: z.boolean(),
 };
 
 const newActivity = z
@@ -43,7 +49,7 @@ const newActivity = z
     product_id: idText,
     price: fields.price.optional(),
     payment_timeout_seconds: fields.payment_timeout_seconds.default(900),
-    token_required: z.boolean().default(false),
+    token_required: fields.token_required.default(false),
   })
   .refine((activity) => new Date(activity.ends_at) > new Date(activity.starts_at), {
     path: ['ends_at'],
@@ -55,6 +61,7 @@ const activityChange = z.strictObject({ ...z.object(fields).partial().shape, ver
 export const httpRoutes = (deps: HttpDeps): Route[] => [
   ...publicRoutes(deps),
   ...buyerRoutes(deps),
+  ...tokenRoutes(deps),
   ...adminRoutes(deps),
   ...controlRoutes(deps),
 ];
@@ -103,6 +110,7 @@ const buyerRoutes = (deps: HttpDeps): Route[] => [
         userId: user.id,
         quantity: body.quantity,
         idempotencyKey,
+        token: body.token,
       });
       return { order_no: bought.orderNo, reservation_id: bought.reservationId, status: 'QUEUED' as const };
     },
@@ -138,7 +146,6 @@ const adminRoutes = (deps: HttpDeps): Route[] => [
       status: 201,
     },
     async ({ body }) => {
-      if (body.token_required) throw errors.purchaseTokensNotOffered();
       const activity = await createActivity(deps, {
         title: body.title,
         productId: body.product_id,
@@ -148,6 +155,7 @@ const adminRoutes = (deps: HttpDeps): Route[] => [
         startsAt: new Date(body.starts_at),
         endsAt: new Date(body.ends_at),
         paymentTimeoutSeconds: body.payment_timeout_seconds,
+        tokenRequired: body.token_required,
       });
       return toActivityView({ activity, live: undefined });
     },
@@ -192,12 +200,13 @@ const adminRoutes = (deps: HttpDeps): Route[] => [
 
 /** The plan in our words; what was not sent is not in it. */
 function toChange(body: Omit<z.output<typeof activityChange>, 'version'>) {
-  const { per_user_limit, starts_at, ends_at, payment_timeout_seconds, ...same } = body;
+  const { per_user_limit, starts_at, ends_at, payment_timeout_seconds, token_required, ...same } = body;
   return {
     ...same,
     ...(per_user_limit !== undefined && { perUserLimit: per_user_limit }),
     ...(starts_at !== undefined && { startsAt: new Date(starts_at) }),
     ...(ends_at !== undefined && { endsAt: new Date(ends_at) }),
     ...(payment_timeout_seconds !== undefined && { paymentTimeoutSeconds: payment_timeout_seconds }),
+    ...(token_required !== undefined && { tokenRequired: token_required }),
   };
 }

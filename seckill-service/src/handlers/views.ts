@@ -72,7 +72,7 @@ export function toActivityView({ activity, live }: ActivityWithSale): z.input<ty
     starts_at: activity.startsAt.toISOString(),
     ends_at: activity.endsAt.toISOString(),
     payment_timeout_seconds: activity.paymentTimeoutSeconds,
-    token_required: false,
+    token_required: activity.tokenRequired,
     status: statusOf(activity, live, now),
     remaining: live?.remaining ?? activity.total - activity.sold,
     version: activity.version,

@@ -1,5 +1,10 @@
 import { CreateActivities1700000000001 } from './0001-create-activities';
 import { CreateOperations1700000000002 } from './0002-create-operations';
+import { AddTokenRequired1700000000004 } from './0004-add-token-required';
 
 /** In the order they are applied. */
-export const migrations = [CreateActivities1700000000001, CreateOperations1700000000002];
+export const migrations = [
+  CreateActivities1700000000001,
+  CreateOperations1700000000002,
+  AddTokenRequired1700000000004,
+];

@@ -4,6 +4,7 @@ import type { Metrics } from '@onrush/chassis/metrics';
 import type { Snowflake } from '@onrush/chassis/snowflake';
 import { asAppError } from '@onrush/chassis/transient';
 import type { LiveSales, NumberedPurchase } from '../data/live-sale';
+import type { PurchaseTokens } from '../domain/purchase-token';
 import type { Purchase, PurchaseAnswer, RefusalReason } from '../domain/purchase';
 import { errors } from '../errors';
 
@@ -33,6 +34,7 @@ interface Queue {
 export interface BuyBatcherOptions {
   sales: LiveSales;
   ids: Snowflake;
+  purchaseTokens: PurchaseTokens;
   /** Called after purchases were handed over to the stream. */
   onAccepted: () => void;
   batchSize: number;
@@ -46,7 +48,7 @@ export interface BuyBatcherOptions {
  * grow with the load, and one fsync of Redis pays for all of them.
  */
 export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
-  const { sales, ids, batchSize, queueLimit, logger } = options;
+  const { sales, ids, purchaseTokens, batchSize, queueLimit, logger } = options;
   const queues = new Map<string, Queue>();
   let waitingInAll = 0;
   const answers = options.metrics.counter('seckill_purchases_total', 'Purchases decided', ['result']);
@@ -59,7 +61,9 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
     }
     let numbered: NumberedPurchase;
     try {
-      numbered = { ...purchase, reservationId: ids.nextId(), orderNo: ids.nextId() };
+      const { token, ...rest } = purchase;
+      const tokenId = (token && purchaseTokens.idOf(token, purchase)) || '';
+      numbered = { ...rest, tokenId, reservationId: ids.nextId(), orderNo: ids.nextId() };
     } catch (error) {
       return done(asAppError(error, errors));
     }
@@ -150,4 +154,5 @@ const refusals: Record<RefusalReason, (facts: { meta: { activityId: string } }) 
   'sold-out': errors.soldOut,
   'over-limit': errors.overLimit,
   'idempotency-key-reused': errors.idempotencyKeyReused,
+  'token-refused': errors.tokenRefused,
 };

@@ -1,0 +1,42 @@
+import type { Activity } from '../domain/activity';
+import type { IssuedToken, PurchaseTokens } from '../domain/purchase-token';
+import type { Velocity } from '../data/velocity';
+import { errors } from '../errors';
+import type { Asker, Challenge, ChallengeAnswer, PosedChallenge } from './challenges';
+
+export interface IssueToken {
+  findActivity(id: string): Promise<Activity | null>;
+  velocity: Velocity;
+  challenge: Challenge;
+  purchaseTokens: PurchaseTokens;
+  /** So long before its start a sale gives tokens out. */
+  leadSeconds: number;
+}
+
+/** A purchase token for whoever has passed the challenge, or the challenge. */
+export async function issueToken(
+  deps: IssueToken,
+  asker: Asker,
+  answer: ChallengeAnswer,
+): Promise<IssuedToken | PosedChallenge> {
+  const activity = await deps.findActivity(asker.activityId);
+  if (!activity) throw errors.activityNotFound();
+  if (!activity.tokenRequired) throw errors.tokenNotNeeded();
+  const now = Date.now();
+  if (now >= activity.endsAt.getTime()) throw errors.ended();
+  if (now < activity.startsAt.getTime() - deps.leadSeconds * 1_000) throw errors.notStarted();
+
+  const { userId: user, address, device } = asker;
+  const waitMs = await deps.velocity.count({ user, address, ...(device && { device }) });
+  if (waitMs > 0) throw errors.rateLimited({ retryAfterSeconds: Math.ceil(waitMs / 1_000) });
+
+  const result = await deps.challenge(asker, answer);
+  switch (result.outcome) {
+    case 'posed':
+      return result.challenge;
+    case 'failed':
+      throw errors.challengeFailed();
+    case 'passed':
+      return deps.purchaseTokens.issue(asker, result.tokenId);
+  }
+}
