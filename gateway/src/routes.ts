@@ -109,6 +109,8 @@ const activities = { cache: { ttlMs: 1_000, staleMs: 1_000, tag: 'activity' } };
 const status = { cache: { ttlMs: 250, staleMs: 250, tag: 'activity' } };
 /** seckill-service writes the key down with the operation. */
 const operation = { purges: 'activity', idempotencyKey: { ...accepted, dedupes: true } };
+/** All that the ledger has of a sale is counted. */
+const counting = { timeoutMs: 30_000 };
 
 /** The whole public API, on one page. */
 export const routes: GatewayRoute[] = [
@@ -156,6 +158,11 @@ export const routes: GatewayRoute[] = [
   seckill.staff('seckill.write')('POST', '/admin/seckill/activities/:id/close', operation),
   seckill.staff('seckill.write')('POST', '/admin/seckill/activities/:id/stock', operation),
   seckill.staff('seckill.write')('GET', '/admin/seckill/activities/:id/operations'),
+  seckill.staff('seckill.read')('GET', '/admin/seckill/activities/:id/reconciliation', counting),
+  seckill.staff('seckill.write')('POST', '/admin/seckill/activities/:id/repair', {
+    ...counting,
+    purges: 'activity',
+  }),
 
   order.winner('GET', '/orders'),
   order.winner('POST', '/orders', { idempotencyKey: money }),

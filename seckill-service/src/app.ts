@@ -13,6 +13,9 @@ import { createActivityRepository, type ActivityRepository } from './data/activi
 import { ActivityTable } from './data/activity-table';
 import { createLiveSales } from './data/live-sale';
 import { createSaleControl } from './data/sale-control';
+import { createSaleRebuild } from './data/sale-rebuild';
+import { createSaleUpkeep } from './data/sale-upkeep';
+import { purchasesOf } from './data/stream-entries';
 import { createVelocity } from './data/velocity';
 import { createProofOfWork } from './domain/proof-of-work';
 import { createPurchaseTokens } from './domain/purchase-token';
@@ -21,13 +24,18 @@ import { eventHandlers } from './handlers/events';
 import { grpcHandlers } from './handlers/grpc';
 import { httpRoutes } from './handlers/http';
 import { createOperationTimer } from './handlers/operation-timer';
-import { activityOf, purchasesOf } from './handlers/stream';
+import { createReconciler } from './handlers/reconciler';
+import { createRounds } from './handlers/rounds';
+import { activityOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
 import { createBuyBatcher } from './use-cases/buy';
 import { captchaChallenge, noChallenge, proofOfWorkChallenge, type Challenge } from './use-cases/challenges';
+import { createAcceptedPurchases } from './use-cases/keep-accepted';
 import { recordPurchases } from './use-cases/record-purchases';
 
 const service = 'seckill-service';
+/** Often enough that what Redis lost comes back while the rebuilt sale is still closed. */
+const checkAcceptedMs = 500;
 
 /** What both halves of the service stand on. */
 interface Ground {
@@ -74,14 +82,20 @@ function createWorker({ config, runtime, foundation, activities }: Ground): Work
   const { redis, keys, broker } = foundation;
   const sales = createLiveSales({ redis, hot: redis, keys });
   const undrained = createUndrainedSales({ activities, sales, logger: runtime.logger });
-  const deps = { ...foundation, ...runtime, activities, sales };
+  const deps = { ...foundation, ...runtime, activities, sales, ...repairing(config, foundation) };
+  const reconciler = createReconciler(deps, config);
   const relay = createStreamRelay({
     ...runtime,
     redis,
     streams: undrained.streams,
     group: service,
     consumer: `${os.hostname()}-${process.pid}-${Date.now()}`,
-    handle: (stream, entries) => recordPurchases(deps, activityOf(stream), entries.flatMap(purchasesOf)),
+    handle: async (stream, entries) => {
+      const activityId = activityOf(stream);
+      await recordPurchases(deps, activityId, entries.flatMap(purchasesOf));
+      const last = entries.at(-1);
+      if (last) reconciler.guard.note(activityId, { epoch: Number(last.fields['epoch']), entryId: last.id });
+    },
     batchSize: config.relayBatchSize,
     claimIdleMs: config.relayClaimIdleMs,
   });
@@ -91,15 +105,41 @@ function createWorker({ config, runtime, foundation, activities }: Ground): Work
     { ...deps, products: createProducts(client), control: createSaleControl(foundation) },
     { resumeAfterMs: config.operationResumeMs },
   );
-  const components = [undrained, relay, consumer, client, operations];
+  const components = [undrained, relay, consumer, client, operations, ...reconciler.components];
   return { components, wake: relay.wake, refresh: undrained.refresh };
 }
+
+/** What a process needs that repairs live sales: the worker by itself, an api process when an administrator asks for it. */
+const repairing = (
+  { handOverMs, republishAfterSeconds }: Config,
+  { redis, keys }: Pick<Foundation, 'redis' | 'keys'>,
+) => ({
+  upkeep: createSaleUpkeep({ redis, keys, group: service }),
+  rebuild: createSaleRebuild({ redis, keys }),
+  handOverMs,
+  republishAfterSeconds,
+});
 
 /** Answers buyers and administrators. Where the worker is another process, it finds new streams and entries by itself. */
 function createApi({ config, runtime, foundation, activities }: Ground, worker: Worker | undefined): Edge {
   const hot = hotConnection(foundation);
   const client = foundation.clientOf('product-service', productService);
-  const sales = createLiveSales({ redis: foundation.redis, hot, keys: foundation.keys });
+  const { redis, keys } = foundation;
+  const accepted = createAcceptedPurchases({
+    ...foundation,
+    ...runtime,
+    upkeep: createSaleUpkeep({ redis: hot, keys, group: service }),
+    limit: config.keptPurchasesLimit,
+  });
+  hot.on('close', accepted.doubt);
+  const { logger } = runtime;
+  const checks = createRounds({
+    name: 'check of accepted purchases',
+    everyMs: checkAcceptedMs,
+    round: accepted.check,
+    logger,
+  });
+  const sales = createLiveSales({ redis, hot, keys, onAccepted: accepted.keep });
   const purchaseTokens = createPurchaseTokens({
     secret: config.purchaseTokenSecret,
     lifetimeSeconds: config.purchaseTokenSeconds,
@@ -120,6 +160,7 @@ function createApi({ config, runtime, foundation, activities }: Ground, worker: 
     products: createProducts(client),
     sales,
     control: createSaleControl(foundation),
+    ...repairing(config, foundation),
     batcher,
     purchaseTokens,
     ...createTokenGate(config, foundation),
@@ -134,7 +175,7 @@ function createApi({ config, runtime, foundation, activities }: Ground, worker: 
     routes: httpRoutes(deps),
     grpc: [grpcHandlers(deps)],
   });
-  return { ...edge, components: [redisComponent(hot), client, ...edge.components] };
+  return { ...edge, components: [redisComponent(hot), client, checks, ...edge.components] };
 }
 
 /** What stands before a purchase token. */

@@ -42,6 +42,16 @@ const schema = z.object({
     address: { quota: 600, window_seconds: 60 },
     device: { quota: 30, window_seconds: 60 },
   }),
+  /** How often the worker looks whether Redis still has the live sales. */
+  guardMs: integer(100, 60_000).default(1_000),
+  /** How often the worker compares Redis with the ledger, and repairs what is wrong. */
+  reconcileSeconds: integer(1, 3_600).default(10),
+  /** How long a rebuilt sale stays closed, so that accepted purchases which only an api process knows come in before anybody buys. */
+  handOverMs: integer(0, 4_000).default(1_500),
+  /** The most accepted purchases that an api process keeps until they are in the ledger; beyond it, the oldest are not kept. */
+  keptPurchasesLimit: integer(1_000, 10_000_000).default(200_000),
+  /** After this long without an order, a reservation is announced again. */
+  republishAfterSeconds: integer(1, 86_400).default(60),
 });
 
 export type Config = z.output<typeof schema>;

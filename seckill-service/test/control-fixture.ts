@@ -60,7 +60,8 @@ export interface ControlFixture extends Fixture {
 }
 
 export async function startControlFixture(label: string): Promise<ControlFixture> {
-  const fixture = await startFixture(label);
+  // Nobody rebuilds what a test has lost, unless it asks for it.
+  const fixture = await startFixture(label, { guardMs: 60_000, handOverMs: 0 });
   const { redis } = fixture.redis;
   const at = (activityId: string, rest = '') => `/api/v1/admin/seckill/activities/${activityId}${rest}`;
   const stateOf = (activityId: string) => fixture.sales.streamOf(activityId).replace(':stream', ':state');

@@ -1,5 +1,7 @@
+import { createKeys } from '@onrush/chassis/redis';
 import { admin } from '@onrush/chassis/testing/service';
 import type { LiveSales } from '../src/data/live-sale';
+import { createSaleRebuild } from '../src/data/sale-rebuild';
 import type { WantedChange } from '../src/domain/operation';
 import { carryOut } from '../src/use-cases/carry-out';
 import { controlActivity, type ControlActivity } from '../src/use-cases/control-activity';
@@ -205,5 +207,7 @@ const warmUpDeps = (): WarmUp => ({
   ...fixture.deps,
   products: {} as WarmUp['products'],
   sales: fixture.sales,
+  rebuild: createSaleRebuild({ redis: fixture.redis.redis, keys: createKeys(fixture.namespace, 'seckill') }),
+  handOverMs: 0,
   onWarmedUp: () => Promise.resolve(),
 });

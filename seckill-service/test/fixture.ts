@@ -55,6 +55,12 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
       purchaseTokenSeconds: 60,
       challenge: { kind: 'none' },
       tokenVelocity: {},
+      guardMs: 200,
+      // Nobody repairs what a test has put out of order, unless it asks for it.
+      reconcileSeconds: 3_600,
+      handOverMs: 300,
+      keptPurchasesLimit: 200_000,
+      republishAfterSeconds: 3_600,
       ...changes,
     },
     fakes: { 'product-service': playProducts(products) },

@@ -10,8 +10,8 @@ export interface ActivityRepository {
   changePlan(id: string, version: number, plan: Partial<ActivityPlan & { price: number }>): Promise<boolean>;
   /** Keeps everybody else who changes the activity or what it has sold waiting until the transaction ends. */
   lock(tx: EntityManager, id: string): Promise<Activity>;
-  /** The next epoch of the live sale. */
-  startEpoch(tx: EntityManager, id: string): Promise<Activity>;
+  /** The next epoch of the live sale, after the one that MySQL knows and after the given one. */
+  startEpoch(tx: EntityManager, id: string, after: number): Promise<Activity>;
   /** The activities whose purchases may still wait in Redis. */
   findUndrained(): Promise<Activity[]>;
   markDrained(id: string): Promise<void>;
@@ -43,10 +43,10 @@ export function createActivityRepository(db: DataSource): ActivityRepository {
     },
     lock: (tx, id) =>
       tx.withRepository(table).findOneOrFail({ where: { id }, lock: { mode: 'pessimistic_write' } }),
-    async startEpoch(tx, id) {
+    async startEpoch(tx, id, after) {
       await tx.query(
-        'UPDATE activities SET epoch = epoch + 1, warmed_at = COALESCE(warmed_at, ?), drained_at = NULL WHERE id = ?',
-        [new Date(), id],
+        'UPDATE activities SET epoch = GREATEST(epoch, ?) + 1, warmed_at = COALESCE(warmed_at, ?), drained_at = NULL WHERE id = ?',
+        [after, new Date(), id],
       );
       return tx.withRepository(table).findOneByOrFail({ id });
     },

@@ -1,21 +1,23 @@
 -- Decides a batch of purchases of one activity, and hands the accepted ones over, in one atomic step.
 --
--- KEYS: 1 state (hash)   status OPEN|PAUSED|CLOSED, stock, limit, starts_at and ends_at (ms), epoch, token (1: needed); and what control-1.lua
---                        keeps: rules_revision, rules_answer, stock_revision, stock_answer
+-- KEYS: 1 state (hash)   status OPEN|PAUSED|CLOSED, stock, limit, starts_at and ends_at (ms), epoch (below 0: being rebuilt as that epoch, and
+--                        closed meanwhile), held_until (ms: closed until then, so that what an older epoch accepted can come in first),
+--                        token (1: needed); and what control-1.lua keeps: rules_revision, rules_answer, stock_revision, stock_answer
 --       2 buyers (hash)  user id → records "reservation:order_no:quantity:key:L|R", comma-separated; L holds units, R gave them back;
 --                        where a purchase token was used up, its id follows as another part
---       3 stream         one entry a batch: epoch, then reservation id → "user:order_no:quantity"
+--       3 stream         one entry a batch: epoch, then reservation id → "user:order_no:quantity:key"
 -- ARGV: six a purchase: user id, quantity, idempotency key (base64url, may be empty), reservation id, order number, id of its valid token or empty
 -- Returns one value a purchase, in order:
 --   0 accepted with the given numbers; "reservation:order_no" accepted before under this key;
 --   -1 not warmed up, -2 not started, -3 paused, -4 ended, -5 sold out, -6 over the limit, -7 key used for another quantity,
 --   -8 no valid token, or one that was used before
+-- and, when any was accepted, two more: the epoch, and the id of the stream's entry.
 local KEPT_RECORDS = 16
 local KEEP_AFTER_END_SECONDS = 7 * 86400
 
 local size = #ARGV / 6
 local replies = {}
-local state = redis.call('HMGET', KEYS[1], 'status', 'stock', 'limit', 'starts_at', 'ends_at', 'epoch', 'token')
+local state = redis.call('HMGET', KEYS[1], 'status', 'stock', 'limit', 'starts_at', 'ends_at', 'epoch', 'token', 'held_until')
 if not state[1] then
   for i = 1, size do replies[i] = -1 end
   return replies
@@ -28,6 +30,7 @@ local closed = nil
 if now >= ends_at or state[1] == 'CLOSED' then closed = -4
 elseif now < tonumber(state[4]) then closed = -2
 elseif state[1] ~= 'OPEN' then closed = -3 end
+if tonumber(state[6]) < 0 or now < tonumber(state[8] or 0) then closed = closed or -3 end
 
 local users = {}
 for i = 1, size do users[i] = ARGV[i * 6 - 5] end
@@ -86,7 +89,7 @@ for i = 1, size do
     stock = stock - quantity
     taken = taken + quantity
     entry[#entry + 1] = reservation
-    entry[#entry + 1] = user .. ':' .. order_no .. ':' .. quantity
+    entry[#entry + 1] = user .. ':' .. order_no .. ':' .. quantity .. ':' .. key
     replies[i] = 0
   end
 end
@@ -99,7 +102,8 @@ if taken > 0 then
   end
   redis.call('HINCRBY', KEYS[1], 'stock', -taken)
   redis.call('HSET', KEYS[2], unpack(fields))
-  redis.call('XADD', KEYS[3], '*', unpack(entry))
+  replies[size + 1] = state[6]
+  replies[size + 2] = redis.call('XADD', KEYS[3], '*', unpack(entry))
   redis.call('EXPIREAT', KEYS[2], math.floor(ends_at / 1000) + KEEP_AFTER_END_SECONDS)
 end
 return replies

@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis';
 import { loadScript, type Keys } from '@onrush/chassis/redis';
-import type { Activity, ControlStatus, LiveSale } from '../domain/activity';
+import type { ControlStatus, LiveSale } from '../domain/activity';
 import type { Purchase, PurchaseAnswer, RefusalReason } from '../domain/purchase';
 import type { Reservation } from '../domain/reservation';
+import { recordsFrom, type BuyerRecord } from './buyer-records';
 
 /** One purchase with the numbers it gets if it is accepted. */
 /** … and the id of its valid token; empty without one. */
@@ -17,10 +18,6 @@ export interface LiveSales {
   /** One answer a purchase, in order. All of them must be of the same activity. */
   buy(activityId: string, purchases: NumberedPurchase[]): Promise<PurchaseAnswer[]>;
   read(activityId: string): Promise<LiveSale | undefined>;
-  /** False when a live sale was there already. */
-  open(activity: Activity, remaining: number): Promise<boolean>;
-  /** Puts back all that the ledger knows, before a lost sale is opened again. */
-  restoreBuyers(activityId: string, reservations: Reservation[]): Promise<void>;
   /** False when it had been given back before. */
   release(
     reservation: Pick<Reservation, 'id' | 'activityId' | 'userId'>,
@@ -31,8 +28,27 @@ export interface LiveSales {
   streamOf(activityId: string): string;
 }
 
-/** Names and values of a hash in one command. */
-const fieldsPerCommand = 2_000;
+/** What one run of the buy script accepted. */
+export interface AcceptedBatch {
+  activityId: string;
+  epoch: number;
+  /** Of the entry in the stream. */
+  entryId: string;
+  /** `valuesPerPurchase` values a purchase, as the script takes them. */
+  values: (string | number)[];
+}
+
+export interface LiveSaleOptions {
+  redis: Redis;
+  /** A connection that never sends a command twice: a batch whose answer was lost must not be decided again. */
+  hot: Redis;
+  keys: Keys;
+  /** Told of each batch, before its buyers are. */
+  onAccepted?: (batch: AcceptedBatch) => void;
+}
+
+/** User id, quantity, key, reservation id, order number, and the id of its token. */
+export const valuesPerPurchase = 6;
 
 const refusals: Record<string, RefusalReason> = {
   '-1': 'not-warmed-up',
@@ -47,10 +63,8 @@ const refusals: Record<string, RefusalReason> = {
 
 const buyScript = loadScript<(number | string)[]>(__dirname, 'buy-3.lua');
 const releaseScript = loadScript<number>(__dirname, 'release-2.lua');
-const openScript = loadScript<number>(__dirname, 'open-1.lua');
 
-/** `hot` is a connection that never sends a command twice: a batch whose answer was lost must not be decided again. */
-export function createLiveSales({ redis, hot, keys }: { redis: Redis; hot: Redis; keys: Keys }): LiveSales {
+export function createLiveSales({ redis, hot, keys, onAccepted }: LiveSaleOptions): LiveSales {
   // Every key of an activity carries the same hash tag, so that one script may touch them all in a cluster.
   const keyOf = (activityId: string, part: 'state' | 'buyers' | 'stream') =>
     keys.tagged(`a:${activityId}`)(part);
@@ -58,34 +72,35 @@ export function createLiveSales({ redis, hot, keys }: { redis: Redis; hot: Redis
   return {
     async buy(activityId, purchases) {
       const parts = [keyOf(activityId, 'state'), keyOf(activityId, 'buyers'), keyOf(activityId, 'stream')];
-      const replies = await buyScript.run(hot, parts, purchases.flatMap(scriptArguments));
+      const values = purchases.flatMap(scriptArguments);
+      const replies = await buyScript.run(hot, parts, values);
+      if (onAccepted && replies.length > purchases.length) {
+        const [epoch, entryId] = replies.slice(purchases.length);
+        onAccepted({
+          activityId,
+          epoch: Number(epoch),
+          entryId: String(entryId),
+          values: values.filter((_, index) => replies[Math.floor(index / valuesPerPurchase)] === 0),
+        });
+      }
       return purchases.map((purchase, index) => toAnswer(purchase, replies[index]));
     },
     async read(activityId) {
-      const [status, stock, epoch] = await redis.hmget(
+      const [status, stock, epoch, heldUntil] = await redis.hmget(
         keyOf(activityId, 'state'),
         'status',
         'stock',
         'epoch',
+        'held_until',
       );
       if (status == null) return undefined;
       return {
         status: status as ControlStatus,
-        remaining: Number(stock),
+        // What is no number is nothing that could be sold; the guard rebuilds it.
+        remaining: Math.max(0, Number(stock) || 0),
         epoch: Number(epoch),
+        isRebuilding: Number(epoch) < 0 || Number(heldUntil ?? 0) > Date.now(),
       };
-    },
-    async open(activity, remaining) {
-      const { controlStatus, perUserLimit, startsAt, endsAt, epoch, revision, stockRevision } = activity;
-      const rules = [controlStatus, remaining, perUserLimit, startsAt.getTime(), endsAt.getTime()];
-      const state = [...rules, epoch, revision, stockRevision, activity.tokenRequired ? 1 : 0];
-      return (await openScript.run(redis, [keyOf(activity.id, 'state')], state)) === 1;
-    },
-    async restoreBuyers(activityId, reservations) {
-      const records = Map.groupBy(reservations, (reservation) => reservation.userId);
-      const fields = [...records].flatMap(([userId, own]) => [userId, own.map(toRecord).join(',')]);
-      for (let from = 0; from < fields.length; from += fieldsPerCommand)
-        await redis.hset(keyOf(activityId, 'buyers'), ...fields.slice(from, from + fieldsPerCommand));
     },
     async release({ id, activityId, userId }, { restock }) {
       const parts = [keyOf(activityId, 'state'), keyOf(activityId, 'buyers')];
@@ -93,10 +108,7 @@ export function createLiveSales({ redis, hot, keys }: { redis: Redis; hot: Redis
     },
     async reservationsOf(activityId, userId) {
       const text = await redis.hget(keyOf(activityId, 'buyers'), userId);
-      return (text ?? '')
-        .split(',')
-        .filter(Boolean)
-        .map((record) => fromRecord(record, activityId, userId));
+      return recordsFrom(text).map((record) => toReservation(record, activityId, userId));
     },
     waitingInStream: (activityId) => redis.xlen(keyOf(activityId, 'stream')),
     streamOf: (activityId) => keyOf(activityId, 'stream'),
@@ -121,19 +133,13 @@ function toAnswer(purchase: NumberedPurchase, reply: number | string | undefined
   return { accepted: true, reservationId, orderNo };
 }
 
-/** The form of one record is written at the top of buy-3.lua; the ledger does not know the key any more. */
-const toRecord = ({ id, orderNo, quantity }: Reservation): string => `${id}:${orderNo}:${quantity}::L`;
-
-function fromRecord(record: string, activityId: string, userId: string): Reservation {
-  const [id = '', orderNo = '', quantity = '0', , mark] = record.split(':');
-  return {
-    id,
-    activityId,
-    userId,
-    orderNo,
-    quantity: Number(quantity),
-    status: mark === 'L' ? 'QUEUED' : 'RELEASED',
-    reason: null,
-    updatedAt: new Date(),
-  };
-}
+const toReservation = (record: BuyerRecord, activityId: string, userId: string): Reservation => ({
+  id: record.reservationId,
+  activityId,
+  userId,
+  orderNo: record.orderNo,
+  quantity: record.quantity,
+  status: record.holdsUnits ? 'QUEUED' : 'RELEASED',
+  reason: null,
+  updatedAt: new Date(),
+});

@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { insertRows } from '@onrush/chassis/mysql';
-import type { AcceptedPurchase, Reservation, ReservationStatus } from '../domain/reservation';
+import type { Activity } from '../domain/activity';
+import type { AcceptedPurchase, KeptPurchase, Reservation, ReservationStatus } from '../domain/reservation';
 
 interface Affected {
   affectedRows: number;
@@ -24,6 +25,9 @@ export interface LedgerBatch {
   reason: string | null;
 }
 
+/** The live sale was rebuilt since: what was to be written has to be taken into the new epoch first. */
+export class OtherEpoch extends Error {}
+
 const columns = [
   'id',
   'activity_id',
@@ -33,6 +37,7 @@ const columns = [
   'status',
   'reason',
   'batch_id',
+  'idempotency_key',
   'reserved_at',
   'updated_at',
 ];
@@ -41,7 +46,12 @@ const selected = 'id, activity_id, user_id, order_no, quantity, status, reason, 
 /** The reservations in MySQL: one row for each purchase that Redis accepted, written once, whoever writes first. */
 export const reservationLedger = {
   /** Writes those that are not there yet, and says how many units they hold. */
-  async insertNew(tx: EntityManager, batch: LedgerBatch, purchases: AcceptedPurchase[]): Promise<number> {
+  async insertNew(
+    tx: EntityManager,
+    batch: LedgerBatch,
+    purchases: (KeptPurchase & Partial<Pick<AcceptedPurchase, 'reservedAt'>>)[],
+  ): Promise<number> {
+    if (purchases.length === 0) return 0;
     const now = new Date();
     const rows = purchases.map((purchase) => [
       purchase.reservationId,
@@ -52,7 +62,8 @@ export const reservationLedger = {
       batch.status,
       batch.reason,
       batch.batchId,
-      purchase.reservedAt,
+      purchase.key,
+      purchase.reservedAt ?? now,
       now,
     ]);
     const inserted = await insertRows(tx, 'reservations', { columns, rows, ignoreDuplicates: true });
@@ -64,13 +75,23 @@ export const reservationLedger = {
     return Number(counted?.units ?? 0);
   },
 
-  /** The guard that no activity sells more than it has; false when it would. */
-  async addSold(tx: EntityManager, activityId: string, units: number): Promise<boolean> {
+  /**
+   * The guard that no activity sells more than it has; false when it would. Whoever rebuilds the live sale keeps the row locked, so that what
+   * is written here is either counted by the rebuild, or finds another epoch.
+   */
+  async addSold(
+    tx: EntityManager,
+    { id, epoch }: Pick<Activity, 'id' | 'epoch'>,
+    units: number,
+  ): Promise<boolean> {
     const result = await tx.query<Affected>(
-      'UPDATE activities SET sold = sold + ? WHERE id = ? AND sold + ? <= total',
-      [units, activityId, units],
+      'UPDATE activities SET sold = sold + ? WHERE id = ? AND epoch = ? AND sold + ? <= total',
+      [units, id, epoch, units],
     );
-    return result.affectedRows === 1;
+    if (result.affectedRows === 1) return true;
+    const [current] = await tx.query<{ epoch: number }[]>('SELECT epoch FROM activities WHERE id = ?', [id]);
+    if (current?.epoch !== epoch) throw new OtherEpoch();
+    return false;
   },
 
   /** The first to end a live reservation gets its units back; null when it was over already. */
@@ -107,15 +128,6 @@ export const reservationLedger = {
     const rows = await db.query<Row[]>(
       `SELECT ${selected} FROM reservations WHERE activity_id = ? AND user_id = ? ORDER BY id DESC LIMIT 100`,
       [activityId, userId],
-    );
-    return rows.map(toReservation);
-  },
-
-  /** The live reservations of an activity, in pages by id. */
-  async findLive(tx: EntityManager, activityId: string, afterId: string): Promise<Reservation[]> {
-    const rows = await tx.query<Row[]>(
-      `SELECT ${selected} FROM reservations WHERE activity_id = ? AND id > ? AND status IN ('QUEUED', 'ORDERED') ORDER BY id LIMIT 1000`,
-      [activityId, afterId],
     );
     return rows.map(toReservation);
   },

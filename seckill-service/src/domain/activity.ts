@@ -19,7 +19,7 @@ export interface Activity {
   paymentTimeoutSeconds: number;
   /** Only purchases with a purchase token are decided. */
   tokenRequired: boolean;
-  /** Counts how often the live sale was built in Redis; entries of another epoch are stale. */
+  /** Counts how often the live sale was built in Redis. Who acts for another epoch than the current one is late, and is refused. */
   epoch: number;
   warmedAt: Date | null;
   /** Set when the sale is over and every accepted purchase has left Redis. */
@@ -51,6 +51,8 @@ export interface LiveSale {
   status: ControlStatus;
   remaining: number;
   epoch: number;
+  /** Nothing is sold until all that was accepted has been counted. */
+  isRebuilding: boolean;
 }
 
 export function planActivity(
@@ -76,15 +78,15 @@ export function planActivity(
   };
 }
 
-/** What a buyer is told; an activity that is not warmed up has not started, whatever the clock says. */
+/** What a buyer is told; an activity that is not warmed up has not started, and one that Redis lost is paused, whatever the clock says. */
 export function statusOf(
-  activity: Pick<Activity, 'startsAt' | 'endsAt' | 'controlStatus'>,
+  activity: Pick<Activity, 'startsAt' | 'endsAt' | 'warmedAt' | 'controlStatus'>,
   live: LiveSale | undefined,
   now: Date,
 ): ActivityStatus {
   const controlled = live?.status ?? activity.controlStatus;
   if (now >= activity.endsAt || controlled === 'CLOSED') return 'ENDED';
-  if (!live || now < activity.startsAt) return 'NOT_STARTED';
-  if (controlled === 'PAUSED') return 'PAUSED';
+  if (!activity.warmedAt || now < activity.startsAt) return 'NOT_STARTED';
+  if (!live || live.isRebuilding || controlled === 'PAUSED') return 'PAUSED';
   return live.remaining > 0 ? 'OPEN' : 'SOLD_OUT';
 }

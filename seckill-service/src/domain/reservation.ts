@@ -12,11 +12,25 @@ export interface Reservation {
   updatedAt: Date;
 }
 
-/** One purchase as the Lua script handed it over. */
-export interface AcceptedPurchase {
+/** One purchase as Redis and the ledger keep it. */
+export interface KeptPurchase {
   reservationId: string;
   userId: string;
   orderNo: string;
   quantity: number;
+  /** The Idempotency-Key in base64url; empty when there was none. */
+  key: string;
+}
+
+/** One purchase as the Lua script handed it over. */
+export interface AcceptedPurchase extends KeptPurchase {
+  /** The epoch of the live sale that accepted it. */
+  epoch: number;
   reservedAt: Date;
 }
+
+export const unitsOf = (purchases: Iterable<{ quantity: number }>): number => {
+  let units = 0;
+  for (const { quantity } of purchases) units += quantity;
+  return units;
+};

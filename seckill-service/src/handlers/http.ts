@@ -7,8 +7,10 @@ import { findActivity, listActivities } from '../use-cases/find-activities';
 import { findOwnReservations, findReservation, type FindReservations } from '../use-cases/find-reservations';
 import type { IssueToken } from '../use-cases/issue-token';
 import { createActivity, type PlanActivity } from '../use-cases/plan-activity';
+import type { Reconcile } from '../use-cases/reconcile';
 import { warmUp, type WarmUp } from '../use-cases/warm-up';
 import { controlRoutes, type ControlDeps } from './control-routes';
+import { reconciliationRoutes } from './reconciliation-routes';
 import { tokenRoutes } from './token-routes';
 import {
   activityStatusView,
@@ -24,7 +26,8 @@ export type HttpDeps = PlanActivity &
   WarmUp &
   FindReservations &
   IssueToken &
-  ControlDeps & { batcher: BuyBatcher };
+  ControlDeps &
+  Reconcile & { batcher: BuyBatcher };
 
 const byId = z.strictObject({ id: idText });
 const purchase = z.strictObject({
@@ -64,6 +67,7 @@ export const httpRoutes = (deps: HttpDeps): Route[] => [
   ...tokenRoutes(deps),
   ...adminRoutes(deps),
   ...controlRoutes(deps),
+  ...reconciliationRoutes(deps),
 ];
 
 const publicRoutes = (deps: HttpDeps): Route[] => [

@@ -50,6 +50,8 @@ export interface BuyBatcherOptions {
 export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
   const { sales, ids, purchaseTokens, batchSize, queueLimit, logger } = options;
   const queues = new Map<string, Queue>();
+  /** Activities that were seen live: where Redis knows one of them no more, it has lost it, and it comes back. */
+  const seenLive = new Set<string>();
   let waitingInAll = 0;
   const answers = options.metrics.counter('seckill_purchases_total', 'Purchases decided', ['result']);
   const batches = options.metrics.counter('seckill_batches_total', 'Runs of the buy script');
@@ -118,6 +120,9 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
       return;
     }
     let accepted = 0;
+    if (outcomes.some((outcome) => outcome.accepted || outcome.reason !== 'not-warmed-up'))
+      seenLive.add(activityId);
+    else if (seenLive.has(activityId)) outcomes = outcomes.map(() => ({ accepted: false, reason: 'paused' }));
     batch.forEach(({ done }, index) => {
       const outcome = outcomes[index];
       if (outcome?.accepted) accepted += 1;

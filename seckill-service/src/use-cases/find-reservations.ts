@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { ActivityRepository } from '../data/activity-repository';
 import type { LiveSales } from '../data/live-sale';
 import { reservationLedger } from '../data/reservation-ledger';
+import type { Activity } from '../domain/activity';
 import type { Reservation } from '../domain/reservation';
 import { errors } from '../errors';
 
@@ -30,15 +31,29 @@ async function findInLiveSales(
 ): Promise<Reservation | undefined> {
   const undrained = await activities.findUndrained();
   const own = await Promise.all(undrained.map((activity) => sales.reservationsOf(activity.id, userId)));
-  return own.flat().find((reservation) => reservation.id === id);
+  const found = own.flat().find((reservation) => reservation.id === id);
+  if (!found) await Promise.all(undrained.map((activity) => assertComplete(sales, activity)));
+  return found;
+}
+
+/** While a sale is lost or rebuilt, what was accepted may be on its way back: nobody is told that it does not exist. */
+async function assertComplete(sales: LiveSales, { id, epoch }: Activity): Promise<void> {
+  const live = await sales.read(id);
+  if (live?.epoch !== epoch || live.isRebuilding)
+    throw errors.unavailable({
+      meta: { activityId: id, why: 'the live sale is being rebuilt' },
+      retryAfterSeconds: 1,
+    });
 }
 
 /** Newest first. */
 export async function findOwnReservations(
-  { db, sales }: FindReservations,
+  { db, activities, sales }: FindReservations,
   activityId: string,
   userId: string,
 ): Promise<Reservation[]> {
+  const activity = await activities.find(activityId);
+  if (activity?.warmedAt && !activity.drainedAt) await assertComplete(sales, activity);
   const written = await reservationLedger.findOfBuyer(db, activityId, userId);
   const known = new Set(written.map((reservation) => reservation.id));
   const waiting = (await sales.reservationsOf(activityId, userId)).filter(

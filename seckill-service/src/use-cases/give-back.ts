@@ -4,6 +4,7 @@ import { inTransaction } from '@onrush/chassis/mysql';
 import type { Outbox } from '@onrush/chassis/outbox';
 import { seckillReleased } from '@onrush/proto';
 import type { LiveSales } from '../data/live-sale';
+import { pendingReturns } from '../data/pending-returns';
 import { reservationLedger } from '../data/reservation-ledger';
 import type { Reservation } from '../domain/reservation';
 
@@ -24,7 +25,10 @@ export async function giveBack(
 ): Promise<void> {
   const released = await inTransaction(db, async (tx) => {
     const reservation = await reservationLedger.release(tx, reservationId, reason);
-    if (reservation) await outbox.add(tx, [releasedEvent(reservation, reason)]);
+    if (reservation) {
+      await pendingReturns.add(tx, reservation);
+      await outbox.add(tx, [releasedEvent(reservation, reason)]);
+    }
     return reservation;
   });
   if (released) outbox.wake();

@@ -7,18 +7,23 @@ import type { Outbox } from '@onrush/chassis/outbox';
 import { seckillRejected, seckillReserved } from '@onrush/proto';
 import type { ActivityRepository } from '../data/activity-repository';
 import type { LiveSales } from '../data/live-sale';
-import { reservationLedger } from '../data/reservation-ledger';
+import { OtherEpoch, reservationLedger } from '../data/reservation-ledger';
+import type { SaleUpkeep } from '../data/sale-upkeep';
 import type { Activity } from '../domain/activity';
-import type { AcceptedPurchase, Reservation } from '../domain/reservation';
+import type { AcceptedPurchase, KeptPurchase, Reservation } from '../domain/reservation';
 
 export interface RecordPurchases {
   db: DataSource;
   activities: ActivityRepository;
   sales: LiveSales;
+  upkeep: Pick<SaleUpkeep, 'adopt'>;
   broker: MessageBroker;
   outbox: Outbox;
   logger: Logger;
 }
+
+/** What one run of a script takes without keeping buyers waiting. */
+const adoptedAtOnce = 500;
 
 /**
  * What Redis accepted goes into the ledger, then to Kafka. Safe to run again for the same purchases after a crash anywhere in it: rows are
@@ -29,10 +34,7 @@ export async function recordPurchases(
   activityId: string,
   purchases: AcceptedPurchase[],
 ): Promise<void> {
-  const activity = await deps.activities.find(activityId);
-  if (!activity) throw new Error(`purchases of activity ${activityId}, which the ledger does not know`);
-  const written = await writeAll(deps, activityId, purchases);
-  if (!written) await writeOneByOne(deps, activityId, purchases);
+  const activity = await write(deps, activityId, purchases);
 
   const ledger = await reservationLedger.findMany(
     deps.db,
@@ -47,7 +49,51 @@ export async function recordPurchases(
   for (const reservation of ledger) {
     // The units were never there: only the buyer's right comes back.
     if (reservation.status === 'REJECTED') await deps.sales.release(reservation, { restock: false });
+    // It was given back before this epoch took it in.
+    if (reservation.status === 'RELEASED') await deps.sales.release(reservation, { restock: true });
   }
+}
+
+/** Into the ledger, under the epoch that is the current one when it is committed. */
+async function write(
+  deps: RecordPurchases,
+  activityId: string,
+  purchases: AcceptedPurchase[],
+): Promise<Activity> {
+  for (;;) {
+    const activity = await deps.activities.find(activityId);
+    if (!activity) throw new Error(`purchases of activity ${activityId}, which the ledger does not know`);
+    const taken = await takeIntoEpoch(deps, activity, purchases);
+    try {
+      if (!(await writeAll(deps, activity, taken))) await writeOneByOne(deps, activity, taken);
+      return activity;
+    } catch (error) {
+      if (!(error instanceof OtherEpoch)) throw error;
+    }
+  }
+}
+
+/**
+ * The live sale may have been rebuilt after these were accepted, and before they were in the ledger: it knows those that were still in the stream
+ * then, and the others it has to learn of. Where Redis has not got that epoch (yet), whoever rebuilds it will count them in the ledger.
+ */
+async function takeIntoEpoch(
+  deps: RecordPurchases,
+  activity: Activity,
+  purchases: AcceptedPurchase[],
+): Promise<AcceptedPurchase[]> {
+  const late = purchases.filter(({ epoch }) => epoch !== activity.epoch);
+  if (late.length === 0) return purchases;
+  const beyond = new Set<string>();
+  for (let from = 0; from < late.length; from += adoptedAtOnce) {
+    const batch = late.slice(from, from + adoptedAtOnce);
+    const adoption = await deps.upkeep.adopt(activity, batch, { intoStream: false });
+    for (const purchase of adoption?.overLimit ?? []) {
+      beyond.add(purchase.reservationId);
+      await reject(deps, activity.id, { purchase, reason: 'over-limit' });
+    }
+  }
+  return purchases.filter(({ reservationId }) => !beyond.has(reservationId));
 }
 
 class WouldOversell extends Error {}
@@ -55,14 +101,19 @@ class WouldOversell extends Error {}
 /** One transaction for all; false, and nothing written, when the activity has not that many units. */
 async function writeAll(
   { db }: RecordPurchases,
-  activityId: string,
+  activity: Activity,
   purchases: AcceptedPurchase[],
 ): Promise<boolean> {
-  const batch = { activityId, batchId: randomUUID(), status: 'QUEUED', reason: null } as const;
+  const batch = {
+    activityId: activity.id,
+    batchId: randomUUID(),
+    status: 'QUEUED',
+    reason: null,
+  } as const;
   try {
     await inTransaction(db, async (tx) => {
       const units = await reservationLedger.insertNew(tx, batch, purchases);
-      if (units > 0 && !(await reservationLedger.addSold(tx, activityId, units))) throw new WouldOversell();
+      if (units > 0 && !(await reservationLedger.addSold(tx, activity, units))) throw new WouldOversell();
     });
     return true;
   } catch (error) {
@@ -74,50 +125,60 @@ async function writeAll(
 /** MySQL is the judge: what does not fit any more is rejected, first come first served. */
 async function writeOneByOne(
   deps: RecordPurchases,
-  activityId: string,
+  activity: Activity,
   purchases: AcceptedPurchase[],
 ): Promise<void> {
   for (const purchase of purchases) {
-    if (await writeAll(deps, activityId, [purchase])) continue;
-    deps.logger.error('the ledger refused a purchase that Redis accepted', {
-      activityId,
-      reservationId: purchase.reservationId,
-    });
-    const refused = { activityId, batchId: randomUUID(), status: 'REJECTED', reason: 'sold-out' } as const;
-    await inTransaction(deps.db, async (tx) => {
-      const units = await reservationLedger.insertNew(tx, refused, [purchase]);
-      if (units > 0) await deps.outbox.add(tx, [rejected(activityId, purchase, refused.reason)]);
-    });
-    deps.outbox.wake();
+    if (!(await writeAll(deps, activity, [purchase])))
+      await reject(deps, activity.id, { purchase, reason: 'sold-out' });
   }
+}
+
+/** The end of a purchase that Redis accepted and that cannot be kept: its buyer can read it, and is told. Once, however often it is called. */
+export async function reject(
+  { db, outbox, logger }: Pick<RecordPurchases, 'db' | 'outbox' | 'logger'>,
+  activityId: string,
+  { purchase, reason }: { purchase: KeptPurchase; reason: 'sold-out' | 'over-limit' },
+): Promise<void> {
+  const { reservationId } = purchase;
+  logger.error('the ledger refused a purchase that Redis accepted', { activityId, reservationId, reason });
+  const refused = { activityId, batchId: randomUUID(), status: 'REJECTED', reason } as const;
+  await inTransaction(db, async (tx) => {
+    const units = await reservationLedger.insertNew(tx, refused, [purchase]);
+    if (units > 0) await outbox.add(tx, [rejected(activityId, purchase, reason)]);
+  });
+  outbox.wake();
 }
 
 function eventOf(reservation: Reservation, activity: Activity, reservedAt: Date): NewEvent[] {
   switch (reservation.status) {
     case 'QUEUED':
     case 'ORDERED':
-      return [reserved(reservation, activity, reservedAt)];
+      return [reservedEvent(activity, { ...reservation, reservationId: reservation.id, reservedAt })];
     case 'REJECTED':
     case 'RELEASED':
       return [];
   }
 }
 
-const reserved = (reservation: Reservation, activity: Activity, at: Date): NewEvent =>
-  newEvent(seckillReserved, reservation.id, {
-    reservation_id: reservation.id,
+export const reservedEvent = (
+  activity: Activity,
+  purchase: Omit<KeptPurchase, 'key'> & { reservedAt: Date },
+): NewEvent =>
+  newEvent(seckillReserved, purchase.reservationId, {
+    reservation_id: purchase.reservationId,
     activity_id: activity.id,
-    user_id: reservation.userId,
-    order_no: reservation.orderNo,
+    user_id: purchase.userId,
+    order_no: purchase.orderNo,
     product_id: activity.productId,
     product_name: activity.productName,
     price: activity.price,
-    quantity: reservation.quantity,
+    quantity: purchase.quantity,
     payment_timeout_seconds: activity.paymentTimeoutSeconds,
-    reserved_at: at.toISOString(),
+    reserved_at: purchase.reservedAt.toISOString(),
   });
 
-const rejected = (activityId: string, purchase: AcceptedPurchase, reason: string): NewEvent =>
+const rejected = (activityId: string, purchase: KeptPurchase, reason: string): NewEvent =>
   newEvent(seckillRejected, purchase.reservationId, {
     reservation_id: purchase.reservationId,
     activity_id: activityId,

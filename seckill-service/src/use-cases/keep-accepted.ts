@@ -1,0 +1,156 @@
+import type { DataSource } from 'typeorm';
+import type { Logger } from '@onrush/chassis/logger';
+import type { Metrics } from '@onrush/chassis/metrics';
+import type { Outbox } from '@onrush/chassis/outbox';
+import { ledgerCount } from '../data/ledger-count';
+import { valuesPerPurchase, type AcceptedBatch } from '../data/live-sale';
+import type { Progress, SaleUpkeep } from '../data/sale-upkeep';
+import { isBefore } from '../data/stream-entries';
+import type { Activity } from '../domain/activity';
+import type { KeptPurchase } from '../domain/reservation';
+import { noteRepair } from './note-repair';
+import { reject } from './record-purchases';
+
+export interface KeepAccepted {
+  db: DataSource;
+  /** On the connection that purchases are decided on: it answers for the server that has them. */
+  upkeep: Pick<SaleUpkeep, 'progress' | 'adopt'>;
+  outbox: Outbox;
+  logger: Logger;
+  metrics: Metrics;
+  /** The most purchases that are kept; beyond it, the oldest are not. */
+  limit: number;
+}
+
+/** Purchases that this process has accepted, and that perhaps nobody has but Redis. */
+export interface AcceptedPurchases {
+  keep(batch: AcceptedBatch): void;
+  /** The connection is another one now, and with it perhaps the server: what it says of the stream tells nothing of what was accepted before. */
+  doubt(): void;
+  /** Forgets what is in the ledger, and hands over again what Redis has lost. */
+  check(): Promise<void>;
+  size(): number;
+}
+
+interface KeptBatch {
+  activityId: string;
+  epoch: number;
+  entryId: string;
+  isDoubtful: boolean;
+  purchases: number;
+  /** One flat text instead of thousands of objects, which V8 would have to look after for seconds. */
+  text: string;
+}
+
+const mostTogether = 1_000;
+
+/**
+ * Redis tells a buyer yes before MySQL knows. Until the relay has written a purchase down, the process that gave the answer keeps it. When its entry
+ * has left the stream in the epoch that accepted it, it is in the ledger. When there is another epoch, Redis had lost something: what the ledger
+ * does not have then goes into the new epoch, while the rebuilt sale is still closed.
+ */
+export function createAcceptedPurchases(deps: KeepAccepted): AcceptedPurchases {
+  const { upkeep, limit } = deps;
+  let kept: KeptBatch[] = [];
+  let purchases = 0;
+
+  function keep({ activityId, epoch, entryId, values }: AcceptedBatch): void {
+    const count = values.length / valuesPerPurchase;
+    const text = values.join(',');
+    kept.push({ activityId, epoch, entryId, isDoubtful: false, purchases: count, text });
+    purchases += count;
+    while (purchases > limit) purchases -= kept.shift()?.purchases ?? 0;
+  }
+
+  async function check(): Promise<void> {
+    for (const activityId of new Set(kept.map((batch) => batch.activityId))) {
+      const progress = await upkeep.progress(activityId);
+      // Lost, or being rebuilt: whoever rebuilds it will tell by a new epoch.
+      if (!progress) continue;
+      const own = kept.filter((batch) => batch.activityId === activityId);
+      drop(own.filter((batch) => isRecorded(batch, progress)));
+      await handOver(
+        { id: activityId, epoch: progress.epoch },
+        own.filter(({ epoch, isDoubtful }) => isDoubtful || epoch !== progress.epoch),
+      );
+    }
+  }
+
+  function drop(batches: KeptBatch[]): void {
+    const gone = new Set(batches);
+    kept = kept.filter((batch) => {
+      if (gone.has(batch)) purchases -= batch.purchases;
+      return !gone.has(batch);
+    });
+  }
+
+  async function handOver(activity: Pick<Activity, 'id' | 'epoch'>, batches: KeptBatch[]): Promise<void> {
+    let amount = 0;
+    for (const part of inParts(batches)) amount += await handOverPart(activity, part);
+    await noteRepair(deps, activity, { kind: 'handed-over', amount, reason: 'lost by Redis' });
+  }
+
+  /** Kept until the ledger has them: what goes into the new epoch's stream can be lost like what was in the old one's. */
+  async function handOverPart(
+    { id, epoch }: Pick<Activity, 'id' | 'epoch'>,
+    batches: KeptBatch[],
+  ): Promise<number> {
+    const all = batches.flatMap(({ text }) => purchasesFrom(text));
+    const ids = all.map(({ reservationId }) => reservationId);
+    const known = await ledgerCount.findKnown(deps.db.manager, ids);
+    const missing = all.filter(({ reservationId }) => !known.has(reservationId));
+    const adoption =
+      missing.length > 0
+        ? await upkeep.adopt({ id, epoch }, missing, { intoStream: true })
+        : { adopted: [], overLimit: [], entryId: undefined };
+    if (!adoption) return 0;
+    for (const purchase of adoption.overLimit) await reject(deps, id, { purchase, reason: 'over-limit' });
+    const { entryId } = adoption;
+    if (entryId === undefined) drop(batches);
+    else for (const batch of batches) Object.assign(batch, { epoch, entryId, isDoubtful: false });
+    return adoption.adopted.length;
+  }
+
+  return {
+    keep,
+    doubt: () => {
+      for (const batch of kept) batch.isDoubtful = true;
+    },
+    check,
+    size: () => purchases,
+  };
+}
+
+/** As many together as one run of a script takes. */
+function inParts(batches: KeptBatch[]): KeptBatch[][] {
+  const parts: KeptBatch[][] = [];
+  let purchases = mostTogether;
+  for (const batch of batches) {
+    purchases += batch.purchases;
+    if (purchases <= mostTogether) {
+      parts.at(-1)?.push(batch);
+    } else {
+      parts.push([batch]);
+      purchases = batch.purchases;
+    }
+  }
+  return parts;
+}
+
+/** Everything up to it has left the stream, in the epoch that it was put there in, and on the server that it was put there. */
+const isRecorded = (batch: KeptBatch, { epoch, firstEntryId }: Progress): boolean =>
+  batch.epoch === epoch &&
+  !batch.isDoubtful &&
+  (firstEntryId === undefined || isBefore(batch.entryId, firstEntryId));
+
+function purchasesFrom(text: string): KeptPurchase[] {
+  const values = text.split(',');
+  return Array.from({ length: values.length / valuesPerPurchase }, (_, index) => {
+    const from = index * valuesPerPurchase;
+    const [userId = '', quantity = '', key = '', reservationId = '', orderNo = ''] = values.slice(
+      from,
+      from + valuesPerPurchase,
+    );
+    return { userId, quantity: Number(quantity), key, reservationId, orderNo };
+  });
+}
