@@ -75,6 +75,43 @@ test('one ticket goes from hand to hand: one buyer cancels, one lets it expire, 
   ).toBe('RELEASED');
 }, 120_000);
 
+test('an operator pauses a sale, takes units out of it and puts some back: shop and sale agree on each', async () => {
+  const { api, adminToken, servers, fleet } = world;
+  const [buyer] = buyers as [Buyer];
+  const activity = await openActivity(api, adminToken, {
+    title: 'Controlled',
+    total: 10,
+    perUserLimit: 1,
+    paymentTimeoutSeconds: 600,
+  });
+  const history = newHistory();
+  const control = (verb: string, body: object = {}) =>
+    api.must<{ status: string; total: number; remaining: number }>(
+      `POST /api/v1/admin/seckill/activities/${activity.id}/${verb}`,
+      { token: adminToken, body },
+    );
+
+  expect(await control('pause', { reason: 'a hall is closed' })).toMatchObject({ status: 'PAUSED' });
+  expect(await tryToBuy(api, activity.id, { buyer, history })).toBeUndefined();
+  expect(await control('stock', { delta: -4, reason: 'a hall is closed' })).toMatchObject({ total: 6 });
+  expect(await control('stock', { delta: 3, reason: 'it opens again' })).toMatchObject({ remaining: 9 });
+  expect(await control('resume')).toMatchObject({ status: 'OPEN' });
+  const ticket = await tryToBuy(api, activity.id, { buyer, history });
+  if (!ticket) throw new Error('nothing was sold');
+  await waitForOrder(api, ticket);
+  expect(await pay(api, ticket, { history, secret: fleet.mockPaymentSecret })).toBe(true);
+
+  const scope = { servers, namespace: fleet.namespace, activityId: activity.id };
+  expect(await waitUntilSettled({ ...scope, limitMs: 30_000 })).toBe(true);
+  const facts = await readFacts(scope);
+  expect(facts).toMatchObject({ total: 9, free: 8, sold: 1, stock: { free: 1, reserved: 9 } });
+  expect(
+    judge(facts, { accepted: history.accepted, paidOrders: history.paidOrders }).filter(
+      ({ holds }) => !holds,
+    ),
+  ).toEqual([]);
+}, 60_000);
+
 test('a newcomer sees the fleet in good health', async () => {
   const health = await world.api.call<unknown>('GET /health');
 
