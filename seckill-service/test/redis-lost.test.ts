@@ -86,6 +86,26 @@ test('what only the process knows that accepted it goes into the rebuilt sale, b
   await fixture.restart();
 }, 60_000);
 
+test('a sale that is over is not struck off while Redis has lost it: what was accepted comes to the ledger first', async () => {
+  const activityId = await fixture.openActivity({ total: 10 });
+  await fixture.restart({ role: 'api' });
+  const bought = await fixture.sell(activityId, [1]);
+  await fixture.db.query('UPDATE activities SET ends_at = ? WHERE id = ?', [
+    new Date(Date.now() - 600_000),
+    activityId,
+  ]);
+
+  await flush();
+  const worker = await fixture.startWorker();
+
+  await eventually(async () => (await fixture.activity(activityId)).drainedAt !== null, {
+    timeoutMs: 20_000,
+  });
+  expect(await statuses(activityId)).toEqual(new Map([[bought.get(1)?.reservation_id, 'QUEUED']]));
+  await worker.stop();
+  await fixture.restart();
+}, 40_000);
+
 test('the same Idempotency-Key gets the same answer after Redis was lost, given back or not', async () => {
   const activityId = await fixture.openActivity({ total: 10, per_user_limit: 2 });
   const first = (await fixture.buy(activityId, 5, { key: 'first~try' })).body.data;

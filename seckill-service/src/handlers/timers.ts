@@ -29,8 +29,7 @@ export function createUndrainedSales(options: {
     streams = undrained.map((activity) => sales.streamOf(activity.id));
     for (const activity of undrained) {
       // In this order: what is over has got its last purchase before anybody looks at the stream.
-      if ((await isOver(activity)) && (await sales.waitingInStream(activity.id)) === 0)
-        await activities.markDrained(activity.id);
+      if ((await isOver(activity)) && (await isEmpty(activity))) await activities.markDrained(activity.id);
     }
   }
 
@@ -38,6 +37,13 @@ export function createUndrainedSales(options: {
   async function isOver({ id, endsAt, controlStatus }: Activity): Promise<boolean> {
     if (endsAt.getTime() + graceAfterEndMs < Date.now()) return true;
     return controlStatus === 'CLOSED' && (await sales.read(id))?.status === 'CLOSED';
+  }
+
+  /** A stream that Redis lost is no empty one: what was in it may be on its way back. */
+  async function isEmpty({ id, epoch }: Activity): Promise<boolean> {
+    const live = await sales.read(id);
+    if (live?.epoch !== epoch || live.isRebuilding) return false;
+    return (await sales.waitingInStream(id)) === 0;
   }
 
   const refreshOrWarn = () =>

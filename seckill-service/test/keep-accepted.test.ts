@@ -1,0 +1,102 @@
+import { silentLogger } from '@onrush/chassis/testing/logger';
+import { eventually } from '@onrush/chassis/testing/wait';
+import { createAcceptedPurchases } from '../src/use-cases/keep-accepted';
+import {
+  startReconcileFixture,
+  takeRedisDatabase,
+  usersFrom,
+  type ReconcileFixture,
+} from './reconcile-fixture';
+
+const database = 12;
+let fixture: ReconcileFixture;
+beforeAll(async () => {
+  takeRedisDatabase(database);
+  fixture = await startReconcileFixture('accepted', { role: 'api', handOverMs: 300 });
+}, 60_000);
+afterAll(() => fixture.stop());
+
+const keeperOf = (limit: number) => createAcceptedPurchases({ ...fixture.deps, logger: silentLogger, limit });
+const batchOf = (activityId: string, entryId: string, users: number[]) => ({
+  activityId,
+  epoch: 1,
+  entryId,
+  values: users.flatMap((user) => [user, 1, '', 500_000 + user, 400_000 + user, '']),
+});
+
+/** As when another server takes over. */
+async function breakConnections(): Promise<void> {
+  const { redis } = fixture.redis;
+  const clients = String(await redis.client('LIST')).split('\n');
+  const own = clients.filter(
+    (line) => line.includes(` db=${database} `) && line.includes('name=seckill-service '),
+  );
+  expect(own.length).toBeGreaterThan(1);
+  for (const line of own) await redis.client('KILL', 'ID', /^id=(\d+)/.exec(line)?.[1] ?? '');
+}
+
+test('a replica takes over that lacks what nobody had read: the process that accepted it hands it over again', async () => {
+  const { redis } = fixture.redis;
+  const activityId = await fixture.openActivity({ total: 200 });
+  await fixture.sell(activityId, usersFrom(1_000, 50));
+  const parts = (['state', 'buyers', 'stream'] as const).map((part) => fixture.key(activityId, part));
+  const dumps = await Promise.all(parts.map((part) => redis.dumpBuffer(part)));
+  const accepted = await fixture.sell(activityId, usersFrom(2_000, 100));
+
+  const restore = redis.multi();
+  parts.forEach((part, index) => restore.restore(part, 0, dumps[index] ?? '', 'REPLACE'));
+  await restore.exec();
+  await breakConnections();
+  await eventually(async () => (await fixture.sales.read(activityId))?.remaining === 50);
+  await fixture.startWorker();
+
+  const view = await eventually(async () => {
+    const now = await fixture.atRest(activityId);
+    return now.equation.queued === 150 && now;
+  });
+  expect(view).toMatchObject({ status: 'BALANCED', epoch: 1, equation: { free: 50 } });
+  const ends = await Promise.all(
+    [...accepted].map(
+      async ([user, { reservation_id: id }]) => (await fixture.reservation(id, user)).body.data.status,
+    ),
+  );
+  expect(new Set(ends)).toEqual(new Set(['QUEUED']));
+}, 60_000);
+
+test('what is in the ledger is not kept, what still waits is', async () => {
+  const activityId = await fixture.openActivity({ total: 100 });
+  const keeper = keeperOf(1_000);
+  const stream = fixture.key(activityId, 'stream');
+  const [first, second] = [
+    await fixture.redis.redis.xadd(stream, '*', 'epoch', '1', '500001', '1:400001:1'),
+    await fixture.redis.redis.xadd(stream, '*', 'epoch', '1', '500002', '2:400002:1'),
+  ];
+  keeper.keep(batchOf(activityId, first ?? '', [1]));
+  keeper.keep(batchOf(activityId, second ?? '', [2]));
+
+  await keeper.check();
+  const both = keeper.size();
+  await fixture.redis.redis.xdel(stream, first ?? '');
+  await keeper.check();
+
+  expect([both, keeper.size()]).toEqual([2, 1]);
+});
+
+test('while Redis has lost the sale, nothing of it is forgotten', async () => {
+  const activityId = await fixture.openActivity({ total: 100 });
+  const keeper = keeperOf(1_000);
+  keeper.keep(batchOf(activityId, '5-0', [10]));
+  await fixture.redis.redis.del(fixture.key(activityId, 'state'));
+
+  await keeper.check();
+
+  expect(keeper.size()).toBe(1);
+});
+
+test('beyond the limit, the oldest are not kept', () => {
+  const keeper = keeperOf(5);
+
+  for (const entryId of ['1-0', '2-0', '3-0']) keeper.keep(batchOf('1', entryId, [1, 2]));
+
+  expect(keeper.size()).toBe(4);
+});
