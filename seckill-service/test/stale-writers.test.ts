@@ -33,7 +33,7 @@ const equationOf = async (activityId: string) =>
 const heldBy = (activityId: string, user: number) => fixture.sales.reservationsOf(activityId, String(user));
 
 test('a batch that was accepted before the rebuild, and comes to the ledger after it, is taken in once', async () => {
-  const activityId = await fixture.openActivity({ total: 10 });
+  const activityId = await fixture.openActivity({ total: 10, per_user_limit: 2 });
   await rebuild(activityId);
   const late = [purchase(1, 1), purchase(2, 1)];
 
@@ -42,7 +42,9 @@ test('a batch that was accepted before the rebuild, and comes to the ledger afte
 
   expect(await equationOf(activityId)).toMatchObject({ free: 8, held: 2, difference: 0 });
   expect(await heldBy(activityId, 1)).toMatchObject([{ id: '700001', status: 'QUEUED' }]);
-  expect((await fixture.buy(activityId, 1)).body.code).toBe(errors.overLimit.definition.code);
+  expect((await fixture.buy(activityId, 1, { quantity: 2 })).body.code).toBe(
+    errors.overLimit.definition.code,
+  );
 });
 
 test('a relay that writes what it had read while the lost sale is rebuilt: no unit is lost, and none is counted twice', async () => {
