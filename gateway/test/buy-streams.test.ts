@@ -265,6 +265,20 @@ describe('what became of a purchase is not known', () => {
     expect(notSent).toMatchObject(again);
   });
 
+  test('when the gateway itself stood still for longer: its answer may have come meanwhile, and counts', async () => {
+    const { buy, newest } = await start(a);
+    const purchase = buy();
+    await pass(timeoutMs - 300);
+    const time = performance.now.bind(performance);
+    const stoodStill = jest.spyOn(performance, 'now').mockImplementation(() => time() + 30_000);
+
+    await pass(100);
+    newest('a').answer();
+
+    expect(purchase.orderNo).toBe('1');
+    stoodStill.mockRestore();
+  });
+
   test('when its time is up: the same', async () => {
     const { buy } = await start(a);
     const [withKey, without] = [buy('k'), buy()];

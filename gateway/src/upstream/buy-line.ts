@@ -15,6 +15,7 @@ export interface Waiting {
   answer: Answer;
   /** Milliseconds of Date.now(). */
   since: number;
+  /** Of the clock by which they are given up. */
   until: number;
   /** It came with an Idempotency-Key: who asks again finds out what became of it. */
   hasKey: boolean;

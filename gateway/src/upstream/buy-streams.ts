@@ -10,6 +10,7 @@ import type { BuyReply__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyRe
 import type { BuyRequest } from '@onrush/proto/gen/onrush/seckill/v1/BuyRequest';
 import { pickPreferred, type Preference } from '../canary/canary';
 import { errors } from '../errors';
+import { createAwakeClock } from './awake-clock';
 import {
   isSameInstance,
   judge,
@@ -63,6 +64,7 @@ export function createBuyStreams(options: {
     'Purchases sent on the purchase streams',
     ['version'],
   );
+  const clock = createAwakeClock(() => performance.now());
   let timer: NodeJS.Timeout | undefined;
   let stopWatching = () => undefined as void;
 
@@ -141,23 +143,24 @@ export function createBuyStreams(options: {
 
   /** Opens what is closed, and gives up what has waited too long. */
   function check(): void {
+    clock.tick();
     const now = Date.now();
     for (const line of lines.values()) {
       if (!line.stream && !line.opening && now >= line.reopenAt) open(line);
-      giveUpLate(line, now);
+      giveUpLate(line);
     }
     for (const line of leaving) {
-      giveUpLate(line, now);
+      giveUpLate(line);
       if (line.waiting.size > 0) continue;
       leaving.delete(line);
       line.stream?.cancel();
     }
   }
 
-  function giveUpLate(line: Line, now: number): void {
+  function giveUpLate(line: Line): void {
     const { waiting } = line;
     // The oldest first: where it may still wait, all may.
-    for (let oldest = waiting.oldest(); oldest && oldest.until <= now; oldest = waiting.oldest()) {
+    for (let oldest = waiting.oldest(); oldest && oldest.until <= clock.now(); oldest = waiting.oldest()) {
       const late = errors.deadlineExceeded(oldest.hasKey ? { retryAfterSeconds: 1 } : {});
       settle(line, waiting.takeOldest(), late);
     }
@@ -198,9 +201,8 @@ export function createBuyStreams(options: {
     submit(request, { preference, timeoutMs }, answer) {
       const line = pickPreferred(preference, pick);
       if (!line) return answer(errors.upstreamFailed({ retryAfterSeconds: 1 }));
-      const now = Date.now();
       const hasKey = request.idempotencyKey !== undefined && request.idempotencyKey !== '';
-      const waiting = { answer, since: now, until: now + timeoutMs, hasKey };
+      const waiting = { answer, since: Date.now(), until: clock.now() + timeoutMs, hasKey };
       const callId = line.waiting.add(waiting);
       markProbe(line, waiting);
       options.watch.started(line.instance);

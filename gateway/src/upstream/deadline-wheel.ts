@@ -1,4 +1,5 @@
 import type { Component } from '@onrush/chassis/lifecycle';
+import { createAwakeClock } from './awake-clock';
 
 /** What waits for its moment. */
 export interface Expiring {
@@ -12,6 +13,8 @@ export interface DeadlineWheel extends Component {
   /** `expire` is called once, at most one tick (50 ms) late, unless it is removed before. One that waits already is moved. */
   add(entry: Expiring, afterMs: number): void;
   remove(entry: Expiring): void;
+  /** Milliseconds of the clock that the deadlines go by, in which a pause of the process hardly counts. */
+  now(): number;
 }
 
 const tickMs = 50;
@@ -21,16 +24,16 @@ const slotCount = 256;
  * One timer for the deadlines of all requests: a hashed timing wheel (Varghese and Lauck, 1987). Its slots are arrays, not sets, for the reason
  * that `createWaitingRing` gives.
  */
-export function createDeadlineWheel(now: () => number): DeadlineWheel {
+export function createDeadlineWheel(time: () => number): DeadlineWheel {
+  const clock = createAwakeClock(time);
   const slots = Array.from({ length: slotCount }, (): Expiring[] => []);
-  let tick = Math.floor(now() / tickMs);
+  let tick = Math.floor(clock.now() / tickMs);
   let timer: NodeJS.Timeout | undefined;
   const slotOf = (at: number) => slots[at % slotCount] as Expiring[];
 
   function turn(): void {
-    const reached = Math.floor(now() / tickMs);
-    // After a pause longer than a whole turn, every slot is looked at once.
-    tick = Math.max(tick, reached - slotCount);
+    clock.tick();
+    const reached = Math.floor(clock.now() / tickMs);
     while (tick < reached) {
       tick += 1;
       for (const entry of slotOf(tick).filter(({ dueTick }) => dueTick <= reached)) {
@@ -65,9 +68,10 @@ export function createDeadlineWheel(now: () => number): DeadlineWheel {
     },
     add(entry, afterMs) {
       remove(entry);
-      entry.dueTick = Math.max(Math.ceil((now() + afterMs) / tickMs), tick + 1);
+      entry.dueTick = Math.max(Math.ceil((clock.now() + afterMs) / tickMs), tick + 1);
       entry.place = slotOf(entry.dueTick).push(entry) - 1;
     },
     remove,
+    now: clock.now,
   };
 }

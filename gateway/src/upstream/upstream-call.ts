@@ -100,7 +100,7 @@ class Forwarding implements AttemptOwner, Expiring {
     this.#pass = upstream.breaker.enter();
     if (this.#pass === 0) return this.#fail(this.#failure('circuit breaker open'), 'ignored');
     upstream.budget.deposit();
-    this.#deadlineAt = upstream.now() + call.timeoutMs;
+    this.#deadlineAt = upstream.wheel.now() + call.timeoutMs;
     upstream.wheel.add(this, call.timeoutMs);
     if (call.client) call.client.waiter = this;
     this.#send(false);
@@ -192,7 +192,7 @@ class Forwarding implements AttemptOwner, Expiring {
     if (!pick) return this.#fail(this.#failure('no instance'), 'ignored');
     this.#attempts += 1;
     const now = upstream.now();
-    const leftMs = Math.max(Math.round(this.#deadlineAt - now), 1);
+    const leftMs = Math.max(Math.round(this.#deadlineAt - upstream.wheel.now()), 1);
     const connections = this.#lane.poolOf(pick.instance);
     upstream.watch.started(pick.instance);
     this.#attempt = new Attempt(this, pick, connections, now);
@@ -228,7 +228,7 @@ class Forwarding implements AttemptOwner, Expiring {
     if (!again && !upstream.instances().some(({ id }) => !tried.includes(id))) return false;
     const isFirstFailover = !failed.wasSent && this.#attempts === 1;
     const delayMs = isFirstFailover ? 0 : 10 + upstream.random() * 90;
-    if (upstream.now() + delayMs >= this.#deadlineAt || !upstream.budget.tryWithdraw()) return false;
+    if (upstream.wheel.now() + delayMs >= this.#deadlineAt || !upstream.budget.tryWithdraw()) return false;
     upstream.retried();
     this.#attempt = undefined;
     if (isFirstFailover) this.#send(again);
