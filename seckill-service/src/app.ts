@@ -17,6 +17,7 @@ import { grpcHandlers } from './handlers/grpc';
 import { httpRoutes } from './handlers/http';
 import { activityOf, purchasesOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
+import { createActivityReads } from './use-cases/activity-reads';
 import { createBuyBatcher } from './use-cases/buy';
 import { recordPurchases } from './use-cases/record-purchases';
 
@@ -102,6 +103,7 @@ function createApi({ config, runtime, foundation, activities }: Ground, worker: 
     products: createProducts(client),
     sales,
     batcher,
+    reads: createActivityReads({ activities, sales }),
     onWarmedUp: () => worker?.refresh() ?? Promise.resolve(),
   };
   const edge = createEdge({

@@ -2,8 +2,8 @@ import { route, type Route } from '@onrush/chassis/http-routes';
 import { idText, listOf, pageQuery } from '@onrush/chassis/http-schemas';
 import { z } from 'zod';
 import { errors } from '../errors';
+import type { ActivityReads } from '../use-cases/activity-reads';
 import type { BuyBatcher } from '../use-cases/buy';
-import { findActivity, listActivities } from '../use-cases/find-activities';
 import { findOwnReservations, findReservation, type FindReservations } from '../use-cases/find-reservations';
 import { changeActivity, createActivity, type PlanActivity } from '../use-cases/plan-activity';
 import { warmUp, type WarmUp } from '../use-cases/warm-up';
@@ -17,7 +17,9 @@ import {
   warmUpView,
 } from './views';
 
-export type HttpDeps = PlanActivity & WarmUp & FindReservations & { batcher: BuyBatcher };
+export type HttpDeps = PlanActivity &
+  WarmUp &
+  FindReservations & { batcher: BuyBatcher; reads: ActivityReads };
 
 const byId = z.strictObject({ id: idText });
 const purchase = z.strictObject({
@@ -61,14 +63,14 @@ const publicRoutes = (deps: HttpDeps): Route[] => [
     'GET /api/v1/seckill/activities',
     { summary: 'Activities, newest first', access: 'public', query: pageQuery, reply: listOf(activityView) },
     async ({ query: { page, page_size } }) => {
-      const { items, total } = await listActivities(deps, { page, pageSize: page_size });
+      const { items, total } = await deps.reads.list({ page, pageSize: page_size });
       return { items: items.map(toActivityView), page, page_size, total };
     },
   ),
   route(
     'GET /api/v1/seckill/activities/:id',
     { summary: 'One activity', access: 'public', params: byId, reply: activityView },
-    async ({ params }) => toActivityView(await findActivity(deps, params.id)),
+    async ({ params }) => toActivityView(await deps.reads.find(params.id)),
   ),
   route(
     'GET /api/v1/seckill/activities/:id/status',
@@ -78,7 +80,7 @@ const publicRoutes = (deps: HttpDeps): Route[] => [
       params: byId,
       reply: activityStatusView,
     },
-    async ({ params }) => activityStatusView.parse(toActivityView(await findActivity(deps, params.id))),
+    async ({ params }) => activityStatusView.parse(toActivityView(await deps.reads.find(params.id))),
   ),
 ];
 
@@ -146,6 +148,7 @@ const adminRoutes = (deps: HttpDeps): Route[] => [
         endsAt: new Date(body.ends_at),
         paymentTimeoutSeconds: body.payment_timeout_seconds,
       });
+      deps.reads.forget(activity.id);
       return toActivityView({ activity, live: undefined });
     },
   ),
@@ -158,11 +161,11 @@ const adminRoutes = (deps: HttpDeps): Route[] => [
       body: activityChange,
       reply: activityView,
     },
-    async ({ params, body: { version, ...change } }) =>
-      toActivityView({
-        activity: await changeActivity(deps, { id: params.id, version }, toChange(change)),
-        live: undefined,
-      }),
+    async ({ params, body: { version, ...change } }) => {
+      const activity = await changeActivity(deps, { id: params.id, version }, toChange(change));
+      deps.reads.forget(params.id);
+      return toActivityView({ activity, live: undefined });
+    },
   ),
   route(
     'POST /api/v1/admin/seckill/warmup/:id',
@@ -174,6 +177,7 @@ const adminRoutes = (deps: HttpDeps): Route[] => [
     },
     async ({ params }) => {
       const { activity, live } = await warmUp(deps, params.id);
+      deps.reads.forget(params.id);
       const warmedAt = activity.warmedAt ?? new Date();
       return {
         activity_id: activity.id,
