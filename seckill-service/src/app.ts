@@ -2,6 +2,7 @@ import os from 'node:os';
 import { createEdge, type Edge } from '@onrush/chassis/edge';
 import { createFoundation, type Foundation } from '@onrush/chassis/foundation';
 import type { Component } from '@onrush/chassis/lifecycle';
+import { createRedisChannels } from '@onrush/chassis/redis-channels';
 import { redisComponent } from '@onrush/chassis/resources';
 import type { App, Runtime } from '@onrush/chassis/service';
 import { createStreamRelay } from '@onrush/chassis/stream-relay';
@@ -10,8 +11,12 @@ import { createProducts } from './clients/products';
 import type { Config } from './config';
 import { createActivityRepository, type ActivityRepository } from './data/activity-repository';
 import { ActivityTable } from './data/activity-table';
+import { createBacklog } from './data/backlog';
+import { readBuyers } from './data/known-buyers';
 import { createLiveSales } from './data/live-sale';
 import { errors } from './errors';
+import { hearAnnouncements } from './handlers/announcements';
+import { createBacklogGauge } from './handlers/backlog';
 import { eventHandlers } from './handlers/events';
 import { grpcHandlers } from './handlers/grpc';
 import { httpRoutes } from './handlers/http';
@@ -20,6 +25,7 @@ import { createUndrainedSales } from './handlers/timers';
 import { createActivityReads } from './use-cases/activity-reads';
 import { createBuyBatcher } from './use-cases/buy';
 import { recordPurchases } from './use-cases/record-purchases';
+import { createSoldOutMemory } from './use-cases/sold-out';
 
 const service = 'seckill-service';
 
@@ -68,6 +74,7 @@ function createWorker({ config, runtime, foundation, activities }: Ground): Work
   const { redis, keys, broker } = foundation;
   const sales = createLiveSales({ redis, hot: redis, keys });
   const undrained = createUndrainedSales({ activities, sales, logger: runtime.logger });
+  const backlog = createBacklog({ redis, keys, group: service });
   const deps = { ...foundation, ...runtime, activities, sales };
   const relay = createStreamRelay({
     ...runtime,
@@ -76,21 +83,35 @@ function createWorker({ config, runtime, foundation, activities }: Ground): Work
     group: service,
     consumer: `${os.hostname()}-${process.pid}-${Date.now()}`,
     handle: (stream, entries) => recordPurchases(deps, activityOf(stream), entries.flatMap(purchasesOf)),
+    settle: (stream, entries) =>
+      backlog.settle(
+        activityOf(stream),
+        entries.map((entry) => ({ id: entry.id, purchases: purchasesOf(entry).length })),
+      ),
     batchSize: config.relayBatchSize,
     claimIdleMs: config.relayClaimIdleMs,
   });
   const consumer = broker.subscribe({ group: service, handlers: eventHandlers(deps) });
-  return { components: [undrained, relay, consumer], wake: relay.wake, refresh: undrained.refresh };
+  const gauge = createBacklogGauge({ ...runtime, backlog, streams: undrained.streams });
+  return { components: [undrained, gauge, relay, consumer], wake: relay.wake, refresh: undrained.refresh };
 }
 
 /** Answers buyers and administrators. Where the worker is another process, it finds new streams and entries by itself. */
 function createApi({ config, runtime, foundation, activities }: Ground, worker: Worker | undefined): Edge {
+  const { redis, keys } = foundation;
   const hot = hotConnection(foundation);
   const client = foundation.clientOf('product-service', productService);
-  const sales = createLiveSales({ redis: foundation.redis, hot, keys: foundation.keys });
+  const sales = createLiveSales({ redis, hot, keys, backlogLimit: config.backlogLimit });
+  const channels = createRedisChannels({ redis, ...runtime });
+  const soldOut = createSoldOutMemory({
+    ...runtime,
+    readBuyers: (activityId) => readBuyers(foundation, activityId),
+    ttlMs: config.soldOutTtlMs,
+  });
   const batcher = createBuyBatcher({
     ...runtime,
     sales,
+    soldOut,
     ids: foundation.ids,
     onAccepted: () => worker?.wake(),
     batchSize: config.buyBatchSize,
@@ -106,6 +127,7 @@ function createApi({ config, runtime, foundation, activities }: Ground, worker: 
     reads: createActivityReads({ activities, sales }),
     onWarmedUp: () => worker?.refresh() ?? Promise.resolve(),
   };
+  hearAnnouncements({ ...deps, channels, soldOut });
   const edge = createEdge({
     ...deps,
     service,
@@ -114,7 +136,7 @@ function createApi({ config, runtime, foundation, activities }: Ground, worker: 
     routes: httpRoutes(deps),
     grpc: [grpcHandlers(deps)],
   });
-  return { ...edge, components: [redisComponent(hot), client, ...edge.components] };
+  return { ...edge, components: [redisComponent(hot), client, channels, ...edge.components] };
 }
 
 /** A batch whose answer was lost may have been decided: it is never sent again by itself, and never waits for a dead Redis. */

@@ -21,4 +21,5 @@ export const errors = defineErrors('seckill-service', {
     message: 'this Idempotency-Key was used for another request',
   },
   purchaseTokensNotOffered: { http: 422, number: 2, message: 'purchase tokens are not offered yet' },
+  backlog: { http: 503, number: 1, message: 'more was bought than can be recorded at once, try again' },
 });

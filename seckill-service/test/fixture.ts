@@ -39,6 +39,8 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
       buyQueueLimit: 50_000,
       relayBatchSize: 50,
       relayClaimIdleMs: 500,
+      backlogLimit: 200_000,
+      soldOutTtlMs: 1_000,
       ...changes,
     },
     fakes: { 'product-service': playProducts(products) },

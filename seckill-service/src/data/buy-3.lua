@@ -1,18 +1,25 @@
 -- Decides a batch of purchases of one activity, and hands the accepted ones over, in one atomic step.
 --
--- KEYS: 1 state (hash)   status OPEN|PAUSED, stock, limit, starts_at and ends_at (ms), epoch
---       2 buyers (hash)  user id → records "reservation:order_no:quantity:key:L|R", comma-separated; L holds units, R gave them back
+-- KEYS: 1 state (hash)   status OPEN|PAUSED, stock, limit, starts_at and ends_at (ms), epoch, backlog (purchases in the stream)
+--       2 buyers (hash)  user id → records "reservation:order_no:quantity:key:L|R", comma-separated; L holds units, R gave them back.
+--                        Within an epoch users are only ever added: who knows as many as there are, knows them all
 --       3 stream         one entry a batch: epoch, then reservation id → "user:order_no:quantity"
--- ARGV: five a purchase: user id, quantity, idempotency key (base64url, may be empty), reservation id, order number
+-- ARGV: the most purchases that may wait in the stream,
+--       then five a purchase: user id, quantity, idempotency key (base64url, may be empty), reservation id, order number
 -- Returns one value a purchase, in order:
 --   0 accepted with the given numbers; "reservation:order_no" accepted before under this key;
---   -1 not warmed up, -2 not started, -3 paused, -4 ended, -5 sold out, -6 over the limit, -7 key used for another quantity
+--   -1 not warmed up, -2 not started, -3 paused, -4 ended, -5 sold out, -6 over the limit, -7 key used for another quantity,
+--   -8 as many as may wait in the stream already;
+-- and, where the sale is open and no unit is left: epoch, limit, number of buyers.
+--
+-- No flags (#!lua) on purpose: a Redis that takes no writes (OOM, MISCONF, READONLY) refuses the first of them, when nothing is written yet,
+-- and still answers the batches that need none: purchases that were made before, and refusals. Every write is at the end.
 local KEPT_RECORDS = 16
 local KEEP_AFTER_END_SECONDS = 7 * 86400
 
-local size = #ARGV / 5
+local size = (#ARGV - 1) / 5
 local replies = {}
-local state = redis.call('HMGET', KEYS[1], 'status', 'stock', 'limit', 'starts_at', 'ends_at', 'epoch')
+local state = redis.call('HMGET', KEYS[1], 'status', 'stock', 'limit', 'starts_at', 'ends_at', 'epoch', 'backlog')
 if not state[1] then
   for i = 1, size do replies[i] = -1 end
   return replies
@@ -24,8 +31,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local closed = nil
 if now < tonumber(state[4]) then closed = -2 elseif now >= ends_at then closed = -4 elseif state[1] ~= 'OPEN' then closed = -3 end
 
+-- Entries may have left the stream uncounted: what an empty stream holds is known.
+local backlog, most_waiting = tonumber(state[7] or 0), tonumber(ARGV[1])
+if backlog + size > most_waiting and redis.call('XLEN', KEYS[3]) == 0 then backlog = 0 end
+
 local users = {}
-for i = 1, size do users[i] = ARGV[i * 5 - 4] end
+for i = 1, size do users[i] = ARGV[i * 5 - 3] end
 local known = redis.call('HMGET', KEYS[2], unpack(users))
 local records = {}
 for i = 1, size do records[users[i]] = known[i] or nil end
@@ -51,9 +62,9 @@ local function without_oldest_released(text)
   return table.concat(kept, ',')
 end
 
-local taken, entry, changed = 0, { 'epoch', state[6] }, {}
+local accepted, entry, changed = 0, { 'epoch', state[6] }, {}
 for i = 1, size do
-  local base = i * 5
+  local base = i * 5 + 1
   local user, quantity, key = ARGV[base - 4], tonumber(ARGV[base - 3]), ARGV[base - 2]
   local reservation, order_no = ARGV[base - 1], ARGV[base]
   local held, count, before, before_quantity = 0, 0, nil, nil
@@ -67,28 +78,34 @@ for i = 1, size do
     replies[i] = -6
   elseif quantity > stock then
     replies[i] = -5
+  elseif backlog >= most_waiting then
+    replies[i] = -8
   else
     local record = reservation .. ':' .. order_no .. ':' .. quantity .. ':' .. key .. ':L'
     if count >= KEPT_RECORDS then records[user] = without_oldest_released(records[user]) end
     records[user] = (records[user] and records[user] ~= '') and (records[user] .. ',' .. record) or record
     changed[user] = true
     stock = stock - quantity
-    taken = taken + quantity
+    backlog = backlog + 1
+    accepted = accepted + 1
     entry[#entry + 1] = reservation
     entry[#entry + 1] = user .. ':' .. order_no .. ':' .. quantity
     replies[i] = 0
   end
 end
 
-if taken > 0 then
+if accepted > 0 then
   local fields = {}
   for user in pairs(changed) do
     fields[#fields + 1] = user
     fields[#fields + 1] = records[user]
   end
-  redis.call('HINCRBY', KEYS[1], 'stock', -taken)
+  redis.call('HSET', KEYS[1], 'stock', stock, 'backlog', backlog)
   redis.call('HSET', KEYS[2], unpack(fields))
   redis.call('XADD', KEYS[3], '*', unpack(entry))
   redis.call('EXPIREAT', KEYS[2], math.floor(ends_at / 1000) + KEEP_AFTER_END_SECONDS)
+end
+if not closed and stock < 1 then
+  replies[size + 1], replies[size + 2], replies[size + 3] = state[6], limit, redis.call('HLEN', KEYS[2])
 end
 return replies

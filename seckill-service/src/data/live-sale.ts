@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { loadScript, type Keys } from '@onrush/chassis/redis';
 import type { Activity, LiveSale } from '../domain/activity';
-import type { Purchase, PurchaseAnswer, RefusalReason } from '../domain/purchase';
+import type { Purchase, PurchaseAnswer, RefusalReason, SoldOut } from '../domain/purchase';
 import type { Reservation } from '../domain/reservation';
 
 /** One purchase with the numbers it gets if it is accepted. */
@@ -10,10 +10,23 @@ export interface NumberedPurchase extends Purchase {
   orderNo: string;
 }
 
+/** What one run of the script decided. */
+export interface Decision {
+  /** One a purchase, in order. */
+  answers: PurchaseAnswer[];
+  /** Where nobody else can buy either, because the sale is open and has no unit left. */
+  soldOut: SoldOut | undefined;
+}
+
 /** The live sale in Redis, the doorman: who may have units is decided here; the ledger in MySQL is the judge. */
 export interface LiveSales {
-  /** One answer a purchase, in order. All of them must be of the same activity. */
-  buy(activityId: string, purchases: NumberedPurchase[]): Promise<PurchaseAnswer[]>;
+  /** All of them must be of the same activity. */
+  buy(activityId: string, purchases: NumberedPurchase[]): Promise<Decision>;
+  /**
+   * Call it after every change of a live sale that buyers must notice at once: units came back, or its state changed. Every process that
+   * answers buyers then forgets what it remembered of the activity.
+   */
+  announce(activityId: string): void;
   read(activityId: string): Promise<LiveSale | undefined>;
   /** False when a live sale was there already. */
   open(activity: Activity, remaining: number): Promise<boolean>;
@@ -40,24 +53,48 @@ const refusals: Record<string, RefusalReason> = {
   '-5': 'sold-out',
   '-6': 'over-limit',
   '-7': 'idempotency-key-reused',
+  '-8': 'backlog',
 };
 
 const buyScript = loadScript<(number | string)[]>(__dirname, 'buy-3.lua');
 const releaseScript = loadScript<number>(__dirname, 'release-2.lua');
 const openScript = loadScript<number>(__dirname, 'open-1.lua');
 
-/** `hot` is a connection that never sends a command twice: a batch whose answer was lost must not be decided again. */
-export function createLiveSales({ redis, hot, keys }: { redis: Redis; hot: Redis; keys: Keys }): LiveSales {
-  // Every key of an activity carries the same hash tag, so that one script may touch them all in a cluster.
-  const keyOf = (activityId: string, part: 'state' | 'buyers' | 'stream') =>
-    keys.tagged(`a:${activityId}`)(part);
+/** Every key of an activity carries the same hash tag, so that one script may touch them all in a cluster. */
+export const saleKey = (keys: Keys, activityId: string, part: 'state' | 'buyers' | 'stream'): string =>
+  keys.tagged(`a:${activityId}`)(part);
+
+/** Where the ids of the activities are told that were announced. */
+export const announcements = (keys: Keys): string => keys('announcements');
+
+export interface LiveSalesOptions {
+  redis: Redis;
+  /** A connection that never sends a command twice: a batch whose answer was lost must not be decided again. */
+  hot: Redis;
+  keys: Keys;
+  /** The most purchases of one activity that may wait in its stream; any number unless said. */
+  backlogLimit?: number;
+}
+
+export function createLiveSales(options: LiveSalesOptions): LiveSales {
+  const { redis, hot, keys, backlogLimit = Number.MAX_SAFE_INTEGER } = options;
+  const keyOf = (activityId: string, part: 'state' | 'buyers' | 'stream') => saleKey(keys, activityId, part);
+
+  /** Whoever does not hear of it finds out by asking Redis, a second later. */
+  const announce = (activityId: string): void =>
+    void redis.publish(announcements(keys), activityId).catch(() => undefined);
 
   return {
     async buy(activityId, purchases) {
       const parts = [keyOf(activityId, 'state'), keyOf(activityId, 'buyers'), keyOf(activityId, 'stream')];
-      const replies = await buyScript.run(hot, parts, purchases.flatMap(scriptArguments));
-      return purchases.map((purchase, index) => toAnswer(purchase, replies[index]));
+      const wanted = [backlogLimit, ...purchases.flatMap(scriptArguments)];
+      const replies = await buyScript.run(hot, parts, wanted);
+      return {
+        answers: purchases.map((purchase, index) => toAnswer(purchase, replies[index])),
+        soldOut: toSoldOut(replies.slice(purchases.length)),
+      };
     },
+    announce,
     async read(activityId) {
       const [status, stock, epoch] = await redis.hmget(
         keyOf(activityId, 'state'),
@@ -85,7 +122,9 @@ export function createLiveSales({ redis, hot, keys }: { redis: Redis; hot: Redis
     },
     async release({ id, activityId, userId }, { restock }) {
       const parts = [keyOf(activityId, 'state'), keyOf(activityId, 'buyers')];
-      return (await releaseScript.run(redis, parts, [userId, id, restock ? 1 : 0])) === 1;
+      const isReleased = (await releaseScript.run(redis, parts, [userId, id, restock ? 1 : 0])) === 1;
+      if (isReleased && restock) announce(activityId);
+      return isReleased;
     },
     async reservationsOf(activityId, userId) {
       const text = await redis.hget(keyOf(activityId, 'buyers'), userId);
@@ -115,6 +154,11 @@ function toAnswer(purchase: NumberedPurchase, reply: number | string | undefined
   const [reservationId = '', orderNo = ''] = String(reply).split(':');
   return { accepted: true, reservationId, orderNo };
 }
+
+const toSoldOut = ([epoch, perUserLimit, buyers]: (number | string)[]): SoldOut | undefined =>
+  epoch === undefined
+    ? undefined
+    : { epoch: String(epoch), perUserLimit: Number(perUserLimit), buyers: Number(buyers) };
 
 /** The form of one record is written at the top of buy-3.lua; the ledger does not know the key any more. */
 const toRecord = ({ id, orderNo, quantity }: Reservation): string => `${id}:${orderNo}:${quantity}::L`;

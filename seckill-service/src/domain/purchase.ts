@@ -19,7 +19,22 @@ export const isWellFormed = ({ activityId, userId, quantity, idempotencyKey }: P
   idempotencyKey.length <= 255;
 
 export type RefusalReason =
-  'not-warmed-up' | 'not-started' | 'paused' | 'ended' | 'sold-out' | 'over-limit' | 'idempotency-key-reused';
+  | 'not-warmed-up'
+  | 'not-started'
+  | 'paused'
+  | 'ended'
+  | 'sold-out'
+  | 'over-limit'
+  | 'idempotency-key-reused'
+  | 'backlog';
 
 export type PurchaseAnswer =
   { accepted: true; reservationId: string; orderNo: string } | { accepted: false; reason: RefusalReason };
+
+/** What is known of a sale that is open and has no unit left: whoever holds nothing in it is refused, as long as that is so. */
+export interface SoldOut {
+  epoch: string;
+  perUserLimit: number;
+  /** How many users have ever bought something in this epoch; they are only ever more. */
+  buyers: number;
+}
