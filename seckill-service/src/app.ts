@@ -4,7 +4,9 @@ import { createFoundation, type Foundation } from '@onrush/chassis/foundation';
 import type { Component } from '@onrush/chassis/lifecycle';
 import { createRedisChannels } from '@onrush/chassis/redis-channels';
 import { redisComponent } from '@onrush/chassis/resources';
+import { createEventStreams, type EventStreams } from '@onrush/chassis/server-events';
 import type { App, Runtime } from '@onrush/chassis/service';
+import { createSharedReads } from '@onrush/chassis/shared-reads';
 import { createStreamRelay } from '@onrush/chassis/stream-relay';
 import { productService } from '@onrush/proto';
 import { createProducts } from './clients/products';
@@ -14,20 +16,24 @@ import { ActivityTable } from './data/activity-table';
 import { createBacklog } from './data/backlog';
 import { readBuyers } from './data/known-buyers';
 import { createLiveSales } from './data/live-sale';
+import { createResultNews } from './data/result-news';
 import { errors } from './errors';
 import { hearAnnouncements } from './handlers/announcements';
 import { createBacklogGauge } from './handlers/backlog';
 import { eventHandlers } from './handlers/events';
 import { grpcHandlers } from './handlers/grpc';
 import { httpRoutes } from './handlers/http';
+import { resultEventRoutes } from './handlers/result-events';
 import { activityOf, purchasesOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
 import { createActivityReads } from './use-cases/activity-reads';
 import { createBuyBatcher } from './use-cases/buy';
+import { createResults } from './use-cases/follow-results';
 import { recordPurchases } from './use-cases/record-purchases';
 import { createSoldOutMemory } from './use-cases/sold-out';
 
 const service = 'seckill-service';
+const undrainedTtlMs = 500;
 
 /** What both halves of the service stand on. */
 interface Ground {
@@ -75,7 +81,7 @@ function createWorker({ config, runtime, foundation, activities }: Ground): Work
   const sales = createLiveSales({ redis, hot: redis, keys });
   const undrained = createUndrainedSales({ activities, sales, logger: runtime.logger });
   const backlog = createBacklog({ redis, keys, group: service });
-  const deps = { ...foundation, ...runtime, activities, sales };
+  const deps = { ...foundation, ...runtime, activities, sales, results: createResultNews({ redis, keys }) };
   const relay = createStreamRelay({
     ...runtime,
     redis,
@@ -117,6 +123,8 @@ function createApi({ config, runtime, foundation, activities }: Ground, worker: 
     batchSize: config.buyBatchSize,
     queueLimit: config.buyQueueLimit,
   });
+  const results = createResults({ ...foundation, ...runtime, channels, checkMs: config.resultCheckMs });
+  const eventStreams = createResultStreams(config, runtime);
   const deps = {
     ...foundation,
     ...runtime,
@@ -125,6 +133,9 @@ function createApi({ config, runtime, foundation, activities }: Ground, worker: 
     sales,
     batcher,
     reads: createActivityReads({ activities, sales }),
+    undrained: createSharedReads({ read: () => activities.findUndrained(), ttlMs: undrainedTtlMs, limit: 1 }),
+    results,
+    eventStreams,
     onWarmedUp: () => worker?.refresh() ?? Promise.resolve(),
   };
   hearAnnouncements({ ...deps, channels, soldOut });
@@ -133,11 +144,22 @@ function createApi({ config, runtime, foundation, activities }: Ground, worker: 
     service,
     config,
     errors,
-    routes: httpRoutes(deps),
+    routes: [...httpRoutes(deps), ...resultEventRoutes(deps)],
     grpc: [grpcHandlers(deps)],
   });
-  return { ...edge, components: [redisComponent(hot), client, channels, ...edge.components] };
+  // Streams end before the server waits for them.
+  const components = [redisComponent(hot), client, channels, results, ...edge.components, eventStreams];
+  return { ...edge, components };
 }
+
+const createResultStreams = (config: Config, { metrics }: Runtime): EventStreams =>
+  createEventStreams({
+    metrics,
+    limit: config.resultStreamLimit,
+    heartbeatMs: config.resultHeartbeatMs,
+    longestMs: config.resultStreamSeconds * 1_000,
+    refusal: () => errors.tooManyStreams({ retryAfterSeconds: 5 }),
+  });
 
 /** A batch whose answer was lost may have been decided: it is never sent again by itself, and never waits for a dead Redis. */
 function hotConnection({ redis }: Foundation): Foundation['redis'] {

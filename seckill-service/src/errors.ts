@@ -22,4 +22,5 @@ export const errors = defineErrors('seckill-service', {
   },
   purchaseTokensNotOffered: { http: 422, number: 2, message: 'purchase tokens are not offered yet' },
   backlog: { http: 503, number: 1, message: 'more was bought than can be recorded at once, try again' },
+  tooManyStreams: { http: 503, number: 2, message: 'too many event streams are open, try again' },
 });

@@ -1,3 +1,4 @@
+import { openEventStream, type TestEventStream } from '@onrush/chassis/testing/event-stream';
 import {
   createTestHttpClient,
   freePort,
@@ -13,6 +14,7 @@ import type { Fixture } from './fixture';
 
 export interface Instance extends TestService<Config> {
   http: TestHttpClient;
+  events(reservationId: string, user: User, headers?: Record<string, string>): Promise<TestEventStream>;
   /** The value of a counter or gauge with these labels; 0 where there is none. */
   metric(name: string, labels?: Record<string, string>): Promise<number>;
 }
@@ -31,6 +33,15 @@ export async function startAnother(fixture: Fixture, changes: Partial<Config> = 
   return {
     ...service,
     http: createTestHttpClient({ port, service: 'seckill-service', tokens }),
+    events: (reservationId, user, headers = {}) =>
+      openEventStream({
+        port,
+        path: `/api/v1/seckill/reservations/${reservationId}/events`,
+        service: 'seckill-service',
+        tokens,
+        user,
+        headers,
+      }),
     async metric(name, labels = {}) {
       const values = (await service.metrics.registry.getSingleMetric(name)?.get())?.values ?? [];
       const wanted = Object.entries(labels);

@@ -1,13 +1,15 @@
 import type { DataSource } from 'typeorm';
-import type { ActivityRepository } from '../data/activity-repository';
+import type { SharedReads } from '@onrush/chassis/shared-reads';
 import type { LiveSales } from '../data/live-sale';
 import { reservationLedger } from '../data/reservation-ledger';
+import type { Activity } from '../domain/activity';
 import type { Reservation } from '../domain/reservation';
 import { errors } from '../errors';
 
 export interface FindReservations {
   db: DataSource;
-  activities: ActivityRepository;
+  /** The activities whose purchases may still wait in Redis, as they were a moment ago. */
+  undrained: SharedReads<Activity[]>;
   sales: LiveSales;
 }
 
@@ -23,19 +25,36 @@ export async function findReservation(
   return reservation;
 }
 
+const all = 'all';
+
+/** Those who won ask again and again until their order is there. Only for a number that no known sale has, the list is read anew. */
 async function findInLiveSales(
-  { activities, sales }: FindReservations,
+  deps: FindReservations,
   id: string,
   userId: string,
 ): Promise<Reservation | undefined> {
-  const undrained = await activities.findUndrained();
-  const own = await Promise.all(undrained.map((activity) => sales.reservationsOf(activity.id, userId)));
+  const { undrained } = deps;
+  const known = await undrained.get(all);
+  const found = await findAmong(deps, known, { id, userId });
+  if (found) return found;
+  undrained.forget(all);
+  const searched = new Set(known.map((activity) => activity.id));
+  const others = (await undrained.get(all)).filter((activity) => !searched.has(activity.id));
+  return findAmong(deps, others, { id, userId });
+}
+
+async function findAmong(
+  { sales }: FindReservations,
+  activities: Activity[],
+  { id, userId }: Pick<Reservation, 'id' | 'userId'>,
+): Promise<Reservation | undefined> {
+  const own = await Promise.all(activities.map((activity) => sales.reservationsOf(activity.id, userId)));
   return own.flat().find((reservation) => reservation.id === id);
 }
 
 /** Newest first. */
 export async function findOwnReservations(
-  { db, sales }: FindReservations,
+  { db, sales }: Pick<FindReservations, 'db' | 'sales'>,
   activityId: string,
   userId: string,
 ): Promise<Reservation[]> {

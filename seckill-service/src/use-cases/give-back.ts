@@ -5,12 +5,14 @@ import type { Outbox } from '@onrush/chassis/outbox';
 import { seckillReleased } from '@onrush/proto';
 import type { LiveSales } from '../data/live-sale';
 import { reservationLedger } from '../data/reservation-ledger';
+import type { ResultNews } from '../data/result-news';
 import type { Reservation } from '../domain/reservation';
 
 export interface GiveBack {
   db: DataSource;
   sales: LiveSales;
   outbox: Outbox;
+  results: ResultNews;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface GiveBack {
  * delivery, because the first may have died in between, and its script gives back only what it still holds.
  */
 export async function giveBack(
-  { db, sales, outbox }: GiveBack,
+  { db, sales, outbox, results }: GiveBack,
   reservationId: string,
   reason: string,
 ): Promise<void> {
@@ -29,7 +31,14 @@ export async function giveBack(
   });
   if (released) outbox.wake();
   const reservation = released ?? (await reservationLedger.find(db, reservationId));
-  if (reservation?.status === 'RELEASED') await sales.release(reservation, { restock: true });
+  if (reservation?.status !== 'RELEASED') return;
+  results.tell(reservation.activityId, {
+    status: 'RELEASED',
+    reason,
+    at: reservation.updatedAt,
+    ids: [reservation.id],
+  });
+  await sales.release(reservation, { restock: true });
 }
 
 const releasedEvent = (reservation: Reservation, reason: string) =>

@@ -8,6 +8,7 @@ import { seckillRejected, seckillReserved } from '@onrush/proto';
 import type { ActivityRepository } from '../data/activity-repository';
 import type { LiveSales } from '../data/live-sale';
 import { reservationLedger } from '../data/reservation-ledger';
+import type { ResultNews } from '../data/result-news';
 import type { Activity } from '../domain/activity';
 import type { AcceptedPurchase, Reservation } from '../domain/reservation';
 
@@ -17,6 +18,7 @@ export interface RecordPurchases {
   sales: LiveSales;
   broker: MessageBroker;
   outbox: Outbox;
+  results: ResultNews;
   logger: Logger;
 }
 
@@ -45,8 +47,11 @@ export async function recordPurchases(
     ),
   );
   for (const reservation of ledger) {
+    const { id, status, reason, updatedAt: at } = reservation;
+    if (status !== 'REJECTED') continue;
+    deps.results.tell(activityId, { status, reason, at, ids: [id] });
     // The units were never there: only the buyer's right comes back.
-    if (reservation.status === 'REJECTED') await deps.sales.release(reservation, { restock: false });
+    await deps.sales.release(reservation, { restock: false });
   }
 }
 
