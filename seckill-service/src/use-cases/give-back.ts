@@ -32,13 +32,10 @@ export async function giveBack(
   if (released) outbox.wake();
   const reservation = released ?? (await reservationLedger.find(db, reservationId));
   if (reservation?.status !== 'RELEASED') return;
-  results.tell(reservation.activityId, {
-    status: 'RELEASED',
-    reason,
-    at: reservation.updatedAt,
-    ids: [reservation.id],
-  });
   await sales.release(reservation, { restock: true });
+  // Not before: whoever hears of it may buy again.
+  const { id, activityId, status, reason: given, updatedAt: at } = reservation;
+  results.tell(activityId, { status, reason: given, at, ids: [id] });
 }
 
 const releasedEvent = (reservation: Reservation, reason: string) =>

@@ -49,9 +49,9 @@ export async function recordPurchases(
   for (const reservation of ledger) {
     const { id, status, reason, updatedAt: at } = reservation;
     if (status !== 'REJECTED') continue;
-    deps.results.tell(activityId, { status, reason, at, ids: [id] });
     // The units were never there: only the buyer's right comes back.
     await deps.sales.release(reservation, { restock: false });
+    deps.results.tell(activityId, { status, reason, at, ids: [id] });
   }
 }
 
