@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import type { User } from './request-context';
 
@@ -26,8 +27,11 @@ export interface RouteSpec<
   status?: number;
   /** Hands the handler the body's bytes as they came, for signatures over them. */
   rawBody?: boolean;
-  /** Answers without the envelope: `text` for providers, `json` for documents of a standard form such as a JWKS. */
-  bare?: 'text' | 'json';
+  /**
+   * Answers without the envelope: `text` for providers, `json` for documents of a standard form such as a JWKS, `events` for a stream of
+   * server-sent events, of which `reply` is the data of each.
+   */
+  bare?: 'text' | 'json' | 'events';
   /** The request must carry an Idempotency-Key header. */
   idempotencyKey?: 'required' | 'accepted';
 }
@@ -59,6 +63,11 @@ export class Reply<T = unknown> {
   ) {}
 }
 
+/** An answer that writes itself, head and all, as long as it likes. What it throws before its head is answered like any other error. */
+export class StreamAnswer {
+  constructor(readonly begin: (response: ServerResponse) => void) {}
+}
+
 /** One HTTP route: its contract (checked at the door, and published as OpenAPI) and what answers it. */
 export function route<
   A extends Access,
@@ -69,7 +78,9 @@ export function route<
 >(
   at: `${Uppercase<Method>} /${string}`,
   spec: Omit<RouteSpec<P, Q, B, A>, 'reply'> & { reply: R },
-  handle: (input: RouteInput<Parsed<P>, Parsed<Q>, Parsed<B>, A>) => Promise<z.input<R> | Reply<z.input<R>>>,
+  handle: (
+    input: RouteInput<Parsed<P>, Parsed<Q>, Parsed<B>, A>,
+  ) => Promise<z.input<R> | Reply<z.input<R>> | StreamAnswer>,
 ): Route {
   const [method = '', path = ''] = at.split(' ');
   return { method: method.toLowerCase() as Method, path, spec, handle: handle };

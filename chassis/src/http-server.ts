@@ -10,7 +10,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { z } from 'zod';
 import { isAppError, type AppError, type CommonErrors, type FieldProblem } from './errors';
-import { Reply, type Access, type Route, type RouteInput } from './http-routes';
+import { Reply, StreamAnswer, type Access, type Route, type RouteInput } from './http-routes';
 import { internalTokenHeader, type InternalTokens } from './internal-tokens';
 import type { Component } from './lifecycle';
 import type { Logger } from './logger';
@@ -180,6 +180,7 @@ function answer(route: Route, errors: CommonErrors): RequestHandler {
       header: (name) => request.get(name),
     };
     const answered = await route.handle(input);
+    if (answered instanceof StreamAnswer) return beginStream(answered, request, response);
     const { status, data } =
       answered instanceof Reply ? (answered as Reply) : new Reply<unknown>(spec.status ?? 200, answered);
     response.status(status);
@@ -187,6 +188,12 @@ function answer(route: Route, errors: CommonErrors): RequestHandler {
     else if (spec.bare === 'json') response.json(data);
     else sendData(response, data);
   };
+}
+
+/** Express takes HEAD for GET, and nobody would ever end a stream that has no body. */
+function beginStream(answer: StreamAnswer, { method }: Request, response: Response): void {
+  if (method === 'HEAD') response.end();
+  else answer.begin(response);
 }
 
 function authorize(access: Access, user: User | undefined, errors: CommonErrors): User | undefined {

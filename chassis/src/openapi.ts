@@ -51,6 +51,7 @@ export function openApiDocument(options: {
 
 function contentOf({ bare, reply }: Route['spec']) {
   if (bare === 'text') return { 'text/plain': { schema: reply } };
+  if (bare === 'events') return { 'text/event-stream': { schema: reply } };
   return { 'application/json': { schema: bare === 'json' ? reply : envelope(reply) } };
 }
 

@@ -24,6 +24,8 @@ export interface StreamRelayOptions {
   streams: () => string[];
   /** Must be safe to run again: an entry is removed only after this has resolved. */
   handle(stream: string, entries: StreamEntry[]): Promise<void>;
+  /** How entries that were handled leave their stream: XACK and XDEL, in one step, and whatever has to happen together with it. */
+  settle?(stream: string, entries: StreamEntry[]): Promise<void>;
   batchSize?: number;
   claimIdleMs?: number;
   idleMs?: number;
@@ -49,6 +51,7 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
     claimIdleMs = 5_000,
     idleMs = 20,
     restMs = 50,
+    settle = acknowledge,
   } = options;
   const relayed = options.metrics.counter('stream_relay_entries_total', 'Stream entries relayed');
   const failures = options.metrics.counter(
@@ -105,15 +108,19 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
 
     unsettled.set(stream, entries);
     await options.handle(stream, entries);
+    await settle(stream, entries);
+    unsettled.delete(stream);
+    relayed.inc(entries.length);
+    return entries.length;
+  }
+
+  async function acknowledge(stream: string, entries: StreamEntry[]): Promise<void> {
     const ids = entries.map((entry) => entry.id);
     await redis
       .multi()
       .xack(stream, group, ...ids)
       .xdel(stream, ...ids)
       .exec();
-    unsettled.delete(stream);
-    relayed.inc(entries.length);
-    return entries.length;
   }
 
   /** One failing stream must not hold up the others. */

@@ -5,7 +5,7 @@ import { loadScript } from '../src/redis';
 import { leaseWorkerId } from '../src/snowflake';
 import { createIds } from '../src/resources';
 import { defineErrors } from '../src/errors';
-import { createStreamRelay, type StreamEntry } from '../src/stream-relay';
+import { createStreamRelay, type StreamEntry, type StreamRelayOptions } from '../src/stream-relay';
 import { releaseTogether } from '../src/testing/gate';
 import { testNamespace } from '../src/testing/infrastructure';
 import { silentLogger } from '../src/testing/logger';
@@ -164,12 +164,13 @@ describe('stream relay', () => {
   const relayOf = (
     streams: string[],
     handle: (entries: StreamEntry[], stream: string) => Promise<void>,
-    consumer = 'c1',
+    { consumer = 'c1', settle }: { consumer?: string; settle?: StreamRelayOptions['settle'] } = {},
   ) =>
     createStreamRelay({
       redis: redis.redis,
       group: 'g',
       consumer,
+      ...(settle && { settle }),
       streams: () => streams,
       handle: (stream, entries) => handle(entries, stream),
       claimIdleMs: 100,
@@ -196,6 +197,31 @@ describe('stream relay', () => {
 
     for (const stream of streams)
       expect(seen[stream]).toEqual(Array.from({ length: 50 }, (_, n) => String(n)));
+  });
+
+  test('entries leave their stream the way that they are told to, and are handled again where that fails', async () => {
+    const stream = redis.keys('s0');
+    const seen: string[] = [];
+    let failures = 1;
+    await add(stream, 1);
+    const relay = relayOf(
+      [stream],
+      (entries) => Promise.resolve(void seen.push(...entries.map(({ fields }) => fields['n'] ?? ''))),
+      {
+        settle: async (of, entries) => {
+          if (failures-- > 0) throw new Error('not yet');
+          await redis.redis.xdel(of, ...entries.map(({ id }) => id));
+        },
+      },
+    );
+
+    await relay.start();
+    await eventually(async () => (await redis.redis.xlen(stream)) === 0);
+    await relay.stop();
+
+    expect(seen).toEqual(['1', '1']);
+    // Nobody else acknowledged it.
+    expect((await redis.redis.xpending(stream, 'g'))[0]).toBe(1);
   });
 
   test('a batch that fails stays first in line until it is handled', async () => {
@@ -227,7 +253,7 @@ describe('stream relay', () => {
     const relay = relayOf(
       [stream],
       (entries) => Promise.resolve(void seen.push(...entries.map((entry) => entry.fields['n'] ?? ''))),
-      'alive',
+      { consumer: 'alive' },
     );
     await relay.start();
 

@@ -24,6 +24,13 @@ const statusIs = (ticket: Ticket, status: string) =>
     20_000,
   );
 
+/** All events of a reservation, once its stream has ended. */
+async function follow({ buyer, reservationId }: Ticket): Promise<unknown[]> {
+  const url = `${world.fleet.gatewayUrl}/api/v1/seckill/reservations/${reservationId}/events`;
+  const stream = await fetch(url, { headers: { authorization: `Bearer ${buyer.accessToken}` } });
+  return [...(await stream.text()).matchAll(/^data: (.*)$/gm)].map(([, data = '']) => JSON.parse(data));
+}
+
 test('one ticket goes from hand to hand: one buyer cancels, one lets it expire, one pays, and the last finds it sold out', async () => {
   const { api, adminToken, servers, fleet } = world;
   const [canceller, sleeper, payer, late] = buyers as [Buyer, Buyer, Buyer, Buyer];
@@ -47,7 +54,9 @@ test('one ticket goes from hand to hand: one buyer cancels, one lets it expire, 
   };
 
   const first = await buyWhenFree(canceller);
+  const told = follow(first);
   expect((await cancel(api, first)).status).toBe(200);
+  expect((await told).at(-1)).toMatchObject({ id: first.reservationId, status: 'RELEASED' });
   const second = await buyWhenFree(sleeper);
   expect(await statusIs(second, 'CANCELLED')).toBe(true);
   const third = await buyWhenFree(payer);

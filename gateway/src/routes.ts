@@ -150,6 +150,7 @@ export const routes: GatewayRoute[] = [
   }),
   seckill.winner('GET', '/seckill/activities/:id/reservations'),
   seckill.winner('GET', '/seckill/reservations/:id'),
+  seckill.winner('GET', '/seckill/reservations/:id/events', { kind: 'sse' }),
   seckill.staff('seckill.write')('POST', '/admin/seckill/activities', { purges: 'activity' }),
   seckill.staff('seckill.write')('PUT', '/admin/seckill/activities/:id', { purges: 'activity' }),
   seckill.staff('seckill.write')('POST', '/admin/seckill/warmup/:id', { purges: 'activity' }),

@@ -35,4 +35,6 @@ export const errors = defineErrors('seckill-service', {
   },
   challengeFailed: { http: 403, number: 2, message: 'the challenge was not met, ask for a new one' },
   tokenNotNeeded: { http: 409, number: 20, message: 'this sale needs no purchase token' },
+  backlog: { http: 503, number: 1, message: 'more was bought than can be recorded at once, try again' },
+  tooManyStreams: { http: 503, number: 2, message: 'too many event streams are open, try again' },
 });

@@ -1,25 +1,37 @@
 import { createMetrics } from '@onrush/chassis/metrics';
-import { silentLogger } from '@onrush/chassis/testing/logger';
-import type { LiveSales } from '../src/data/live-sale';
+import type { Logger } from '@onrush/chassis/logger';
+import { recordingLogger, silentLogger } from '@onrush/chassis/testing/logger';
+import type { Decision } from '../src/data/live-sale';
 import { errors } from '../src/errors';
 import { createBuyBatcher, type BuyOutcome } from '../src/use-cases/buy';
+import { createSoldOutMemory } from '../src/use-cases/sold-out';
 
 const purchase = { activityId: '1', userId: '2', quantity: 1, idempotencyKey: 'k', token: '' };
-type Answers = Awaited<ReturnType<LiveSales['buy']>>;
+type Answers = Decision['answers'];
 
 /** A batcher of one purchase a run, whose runs end when the test says so. */
-function startBatcher(nextId: () => string = () => '7') {
-  const runs: ((answers: Answers) => void)[] = [];
-  const sales = { buy: () => new Promise<Answers>((resolve) => runs.push(resolve)) };
+function startBatcher(nextId: () => string = () => '7', logger: Logger = silentLogger) {
+  const runs: ((answers: Answers | Error) => void)[] = [];
+  const sales = {
+    buy: () =>
+      new Promise<Decision>((resolve, reject) =>
+        runs.push((answers) =>
+          answers instanceof Error ? reject(answers) : resolve({ answers, soldOut: undefined }),
+        ),
+      ),
+  };
+  const metrics = createMetrics({ service: 'test' });
+  const readBuyers = () => Promise.resolve(new Set<string>());
   const batcher = createBuyBatcher({
     sales: sales as never,
+    soldOut: createSoldOutMemory({ readBuyers, ttlMs: 0, logger: silentLogger, metrics }),
     ids: { nextId },
     purchaseTokens: { issue: () => ({ token: '', expiresAt: new Date() }), idOf: () => undefined },
     onAccepted: () => undefined,
     batchSize: 1,
     queueLimit: 10,
-    logger: silentLogger,
-    metrics: createMetrics({ service: 'test' }),
+    logger,
+    metrics,
   });
   return { batcher, runs };
 }
@@ -58,4 +70,27 @@ test('without numbers a purchase is refused with 503, and the service goes on', 
 
   expect(outcomes).toMatchObject([{ reason: 'UNAVAILABLE' }]);
   expect(runs).toHaveLength(1);
+});
+
+test('a Redis that takes no writes is logged once, until it has taken one again', async () => {
+  const { logger, lines } = recordingLogger();
+  const { batcher, runs } = startBatcher(undefined, logger);
+  const outOfMemory = new Error("OOM command not allowed when used memory > 'maxmemory'");
+  const answers: (Answers | Error)[] = [
+    outOfMemory,
+    outOfMemory,
+    [{ accepted: false, reason: 'sold-out' }],
+    outOfMemory,
+    [{ accepted: true, reservationId: '1', orderNo: '2' }],
+    outOfMemory,
+  ];
+
+  for (const answer of answers) {
+    batcher.submit(purchase, () => undefined);
+    await turn();
+    runs.at(-1)?.(answer);
+    await turn();
+  }
+
+  expect(lines).toHaveLength(2);
 });

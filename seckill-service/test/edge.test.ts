@@ -2,6 +2,7 @@ import { badRequestsOf, problemsWith } from '@onrush/chassis/testing/bad-request
 import { admin, buyer } from '@onrush/chassis/testing/service';
 import { errors } from '../src/errors';
 import { httpRoutes, type HttpDeps } from '../src/handlers/http';
+import { resultEventRoutes, type ResultEventDeps } from '../src/handlers/result-events';
 import { activityBody, startFixture, type Fixture } from './fixture';
 
 let fixture: Fixture;
@@ -19,8 +20,9 @@ const countActivities = async () => (await fixture.db.query<unknown[]>('SELECT i
 
 test('every route refuses bad requests in the envelope, and changes nothing', async () => {
   const before = await countActivities();
+  const routes = [...httpRoutes({} as HttpDeps), ...resultEventRoutes({} as ResultEventDeps)];
 
-  for (const bad of badRequestsOf(httpRoutes({} as HttpDeps), fixture.http, buyer(1))) {
+  for (const bad of badRequestsOf(routes, fixture.http, buyer(1))) {
     const answer = await bad.send();
     expect({ request: bad.name, problems: problemsWith(answer, bad.status) }).toEqual({
       request: bad.name,

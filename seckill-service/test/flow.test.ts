@@ -200,7 +200,7 @@ test('purchases that were accepted while the relay was down reach the ledger aft
       orderNo: '900000000000000002',
     },
   ]);
-  expect(accepted).toEqual([
+  expect(accepted.answers).toEqual([
     { accepted: true, reservationId: '900000000000000001', orderNo: '900000000000000002' },
   ]);
 

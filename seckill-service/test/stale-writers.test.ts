@@ -12,7 +12,7 @@ let fixture: ReconcileFixture;
 let relay: RecordPurchases;
 beforeAll(async () => {
   fixture = await startReconcileFixture('stale', { handOverMs: 0 });
-  relay = { ...fixture.deps, broker: fixture.kafka.broker };
+  relay = { ...fixture.deps, broker: fixture.kafka.broker, results: { tell: () => undefined } };
 }, 60_000);
 afterAll(() => fixture.stop());
 
@@ -130,7 +130,7 @@ test('of two who rebuild, the later fences the earlier out, whenever that one wa
   const { rebuild: store, upkeep } = fixture.deps;
   const first = { ...(await fixture.activity(activityId)), epoch: 4 };
   const second = { ...first, epoch: 5 };
-  const opened = { status: 'OPEN', closedForMs: 0 };
+  const opened = { status: 'OPEN', waiting: 0, closedForMs: 0 };
 
   const fences = [await store.fence(first), await store.fence(second), await store.fence(first)];
   const during = await fixture.buy(activityId, 50);
@@ -164,7 +164,7 @@ test('a rebuilt sale stays closed while purchases are handed over to it', async 
   const heldUntil = async () =>
     Number(await fixture.redis.redis.hget(fixture.key(activityId, 'state'), 'held_until'));
   await store.fence(next);
-  await store.open(next, { stock: 10, closedForMs: 200 });
+  await store.open(next, { stock: 10, waiting: 0, closedForMs: 200 });
 
   const before = await heldUntil();
   await upkeep.adopt(next, [purchase(80, 1)], { intoStream: true });

@@ -69,5 +69,8 @@ end
 redis.call('HINCRBY', KEYS[1], 'stock', -taken)
 redis.call('HSET', KEYS[2], unpack(fields))
 redis.call('EXPIREAT', KEYS[2], math.floor(tonumber(state[4]) / 1000) + KEEP_AFTER_END_SECONDS)
-if ARGV[2] == '1' then replies[1] = redis.call('XADD', KEYS[3], '*', unpack(entry)) end
+if ARGV[2] == '1' then
+  replies[1] = redis.call('XADD', KEYS[3], '*', unpack(entry))
+  redis.call('HINCRBY', KEYS[1], 'backlog', #entry / 2 - 1)
+end
 return replies

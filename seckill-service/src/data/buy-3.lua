@@ -2,22 +2,30 @@
 --
 -- KEYS: 1 state (hash)   status OPEN|PAUSED|CLOSED, stock, limit, starts_at and ends_at (ms), epoch (below 0: being rebuilt as that epoch, and
 --                        closed meanwhile), held_until (ms: closed until then, so that what an older epoch accepted can come in first),
---                        token (1: needed); and what control-1.lua keeps: rules_revision, rules_answer, stock_revision, stock_answer
+--                        token (1: needed), backlog (purchases in the stream);
+--                        and what control-1.lua keeps: rules_revision, rules_answer, stock_revision, stock_answer
 --       2 buyers (hash)  user id → records "reservation:order_no:quantity:key:L|R", comma-separated; L holds units, R gave them back;
---                        where a purchase token was used up, its id follows as another part
+--                        where a purchase token was used up, its id follows as another part.
+--                        Within an epoch users are only ever added: who knows as many as there are, knows them all
 --       3 stream         one entry a batch: epoch, then reservation id → "user:order_no:quantity:key"
--- ARGV: six a purchase: user id, quantity, idempotency key (base64url, may be empty), reservation id, order number, id of its valid token or empty
+-- ARGV: the most purchases that may wait in the stream,
+--       then six a purchase: user id, quantity, idempotency key (base64url, may be empty), reservation id, order number,
+--       id of its valid token or empty
 -- Returns one value a purchase, in order:
 --   0 accepted with the given numbers; "reservation:order_no" accepted before under this key;
 --   -1 not warmed up, -2 not started, -3 paused, -4 ended, -5 sold out, -6 over the limit, -7 key used for another quantity,
---   -8 no valid token, or one that was used before
--- and, when any was accepted, two more: the epoch, and the id of the stream's entry.
+--   -8 no valid token, or one that was used before; -9 as many as may wait in the stream already;
+-- then, when any was accepted or none can be any more: the epoch, and the id of the stream's entry (empty without one);
+-- and where the sale is open and no unit is left: limit, number of buyers.
+--
+-- No flags (#!lua) on purpose: a Redis that takes no writes (OOM, MISCONF, READONLY) refuses the first of them, when nothing is written yet,
+-- and still answers the batches that need none: purchases that were made before, and refusals. Every write is at the end.
 local KEPT_RECORDS = 16
 local KEEP_AFTER_END_SECONDS = 7 * 86400
 
-local size = #ARGV / 6
+local size = (#ARGV - 1) / 6
 local replies = {}
-local state = redis.call('HMGET', KEYS[1], 'status', 'stock', 'limit', 'starts_at', 'ends_at', 'epoch', 'token', 'held_until')
+local state = redis.call('HMGET', KEYS[1], 'status', 'stock', 'limit', 'starts_at', 'ends_at', 'epoch', 'token', 'held_until', 'backlog')
 if not state[1] then
   for i = 1, size do replies[i] = -1 end
   return replies
@@ -32,8 +40,12 @@ elseif now < tonumber(state[4]) then closed = -2
 elseif state[1] ~= 'OPEN' then closed = -3 end
 if tonumber(state[6]) < 0 or now < tonumber(state[8] or 0) then closed = closed or -3 end
 
+-- Entries may have left the stream uncounted: what an empty stream holds is known.
+local backlog, most_waiting = tonumber(state[9] or 0), tonumber(ARGV[1])
+if backlog + size > most_waiting and redis.call('XLEN', KEYS[3]) == 0 then backlog = 0 end
+
 local users = {}
-for i = 1, size do users[i] = ARGV[i * 6 - 5] end
+for i = 1, size do users[i] = ARGV[i * 6 - 4] end
 local known = redis.call('HMGET', KEYS[2], unpack(users))
 local records = {}
 for i = 1, size do records[users[i]] = known[i] or nil end
@@ -62,9 +74,9 @@ local function without_oldest_released(text)
 end
 
 local needs_token = state[7] == '1'
-local taken, entry, changed = 0, { 'epoch', state[6] }, {}
+local accepted, entry, changed = 0, { 'epoch', state[6] }, {}
 for i = 1, size do
-  local base = i * 6
+  local base = i * 6 + 1
   local user, quantity, key = ARGV[base - 5], tonumber(ARGV[base - 4]), ARGV[base - 3]
   local reservation, order_no, token = ARGV[base - 2], ARGV[base - 1], ARGV[base]
   local held, count, before, before_quantity, used = 0, 0, nil, nil, false
@@ -74,12 +86,14 @@ for i = 1, size do
     if before_quantity == quantity then replies[i] = before else replies[i] = -7 end
   elseif closed then
     replies[i] = closed
-  elseif needs_token and (token == '' or used) then
-    replies[i] = -8
   elseif held + quantity > limit then
     replies[i] = -6
   elseif quantity > stock then
     replies[i] = -5
+  elseif needs_token and (token == '' or used) then
+    replies[i] = -8
+  elseif backlog >= most_waiting then
+    replies[i] = -9
   else
     local record = reservation .. ':' .. order_no .. ':' .. quantity .. ':' .. key .. ':L'
     if needs_token then record = record .. ':' .. token end
@@ -87,23 +101,26 @@ for i = 1, size do
     records[user] = (records[user] and records[user] ~= '') and (records[user] .. ',' .. record) or record
     changed[user] = true
     stock = stock - quantity
-    taken = taken + quantity
+    backlog = backlog + 1
+    accepted = accepted + 1
     entry[#entry + 1] = reservation
     entry[#entry + 1] = user .. ':' .. order_no .. ':' .. quantity .. ':' .. key
     replies[i] = 0
   end
 end
 
-if taken > 0 then
+local is_sold_out = not closed and stock < 1
+if accepted > 0 or is_sold_out then replies[size + 1], replies[size + 2] = state[6], '' end
+if accepted > 0 then
   local fields = {}
   for user in pairs(changed) do
     fields[#fields + 1] = user
     fields[#fields + 1] = records[user]
   end
-  redis.call('HINCRBY', KEYS[1], 'stock', -taken)
+  redis.call('HSET', KEYS[1], 'stock', stock, 'backlog', backlog)
   redis.call('HSET', KEYS[2], unpack(fields))
-  replies[size + 1] = state[6]
   replies[size + 2] = redis.call('XADD', KEYS[3], '*', unpack(entry))
   redis.call('EXPIREAT', KEYS[2], math.floor(ends_at / 1000) + KEEP_AFTER_END_SECONDS)
 end
+if is_sold_out then replies[size + 3], replies[size + 4] = limit, redis.call('HLEN', KEYS[2]) end
 return replies

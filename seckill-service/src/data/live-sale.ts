@@ -1,22 +1,30 @@
 import type { Redis } from 'ioredis';
 import { loadScript, type Keys } from '@onrush/chassis/redis';
 import type { ControlStatus, LiveSale } from '../domain/activity';
-import type { Purchase, PurchaseAnswer, RefusalReason } from '../domain/purchase';
+import type { Purchase, PurchaseAnswer, RefusalReason, SoldOut } from '../domain/purchase';
 import type { Reservation } from '../domain/reservation';
+import { createAnnounce } from './announcements';
 import { recordsFrom, type BuyerRecord } from './buyer-records';
 
-/** One purchase with the numbers it gets if it is accepted. */
-/** … and the id of its valid token; empty without one. */
+/** One purchase with the numbers it gets if it is accepted, and the id of its valid token; empty without one. */
 export interface NumberedPurchase extends Omit<Purchase, 'token'> {
   tokenId: string;
   reservationId: string;
   orderNo: string;
 }
 
+/** What one run of the script decided. */
+export interface Decision {
+  /** One a purchase, in order. */
+  answers: PurchaseAnswer[];
+  /** Where nobody else can buy either, because the sale is open and has no unit left. */
+  soldOut: SoldOut | undefined;
+}
+
 /** The live sale in Redis, the doorman: who may have units is decided here; the ledger in MySQL is the judge. */
 export interface LiveSales {
-  /** One answer a purchase, in order. All of them must be of the same activity. */
-  buy(activityId: string, purchases: NumberedPurchase[]): Promise<PurchaseAnswer[]>;
+  /** All of them must be of the same activity. */
+  buy(activityId: string, purchases: NumberedPurchase[]): Promise<Decision>;
   read(activityId: string): Promise<LiveSale | undefined>;
   /** False when it had been given back before. */
   release(
@@ -43,6 +51,8 @@ export interface LiveSaleOptions {
   /** A connection that never sends a command twice: a batch whose answer was lost must not be decided again. */
   hot: Redis;
   keys: Keys;
+  /** The most purchases of one activity that may wait in its stream; any number unless said. */
+  backlogLimit?: number;
   /** Told of each batch, before its buyers are. */
   onAccepted?: (batch: AcceptedBatch) => void;
 }
@@ -59,23 +69,28 @@ const refusals: Record<string, RefusalReason> = {
   '-6': 'over-limit',
   '-7': 'idempotency-key-reused',
   '-8': 'token-refused',
+  '-9': 'backlog',
 };
 
 const buyScript = loadScript<(number | string)[]>(__dirname, 'buy-3.lua');
 const releaseScript = loadScript<number>(__dirname, 'release-2.lua');
 
-export function createLiveSales({ redis, hot, keys, onAccepted }: LiveSaleOptions): LiveSales {
-  // Every key of an activity carries the same hash tag, so that one script may touch them all in a cluster.
-  const keyOf = (activityId: string, part: 'state' | 'buyers' | 'stream') =>
-    keys.tagged(`a:${activityId}`)(part);
+/** Every key of an activity carries the same hash tag, so that one script may touch them all in a cluster. */
+export const saleKey = (keys: Keys, activityId: string, part: 'state' | 'buyers' | 'stream'): string =>
+  keys.tagged(`a:${activityId}`)(part);
+
+export function createLiveSales(options: LiveSaleOptions): LiveSales {
+  const { redis, hot, keys, backlogLimit = Number.MAX_SAFE_INTEGER, onAccepted } = options;
+  const keyOf = (activityId: string, part: 'state' | 'buyers' | 'stream') => saleKey(keys, activityId, part);
+  const announce = createAnnounce({ redis, keys });
 
   return {
     async buy(activityId, purchases) {
       const parts = [keyOf(activityId, 'state'), keyOf(activityId, 'buyers'), keyOf(activityId, 'stream')];
       const values = purchases.flatMap(scriptArguments);
-      const replies = await buyScript.run(hot, parts, values);
-      if (onAccepted && replies.length > purchases.length) {
-        const [epoch, entryId] = replies.slice(purchases.length);
+      const replies = await buyScript.run(hot, parts, [backlogLimit, ...values]);
+      const [epoch, entryId, ...soldOut] = replies.slice(purchases.length);
+      if (onAccepted && entryId) {
         onAccepted({
           activityId,
           epoch: Number(epoch),
@@ -83,7 +98,10 @@ export function createLiveSales({ redis, hot, keys, onAccepted }: LiveSaleOption
           values: values.filter((_, index) => replies[Math.floor(index / valuesPerPurchase)] === 0),
         });
       }
-      return purchases.map((purchase, index) => toAnswer(purchase, replies[index]));
+      return {
+        answers: purchases.map((purchase, index) => toAnswer(purchase, replies[index])),
+        soldOut: toSoldOut(String(epoch), soldOut),
+      };
     },
     async read(activityId) {
       const [status, stock, epoch, heldUntil] = await redis.hmget(
@@ -104,7 +122,9 @@ export function createLiveSales({ redis, hot, keys, onAccepted }: LiveSaleOption
     },
     async release({ id, activityId, userId }, { restock }) {
       const parts = [keyOf(activityId, 'state'), keyOf(activityId, 'buyers')];
-      return (await releaseScript.run(redis, parts, [userId, id, restock ? 1 : 0])) === 1;
+      const isReleased = (await releaseScript.run(redis, parts, [userId, id, restock ? 1 : 0])) === 1;
+      if (isReleased && restock) announce(activityId);
+      return isReleased;
     },
     async reservationsOf(activityId, userId) {
       const text = await redis.hget(keyOf(activityId, 'buyers'), userId);
@@ -132,6 +152,9 @@ function toAnswer(purchase: NumberedPurchase, reply: number | string | undefined
   const [reservationId = '', orderNo = ''] = String(reply).split(':');
   return { accepted: true, reservationId, orderNo };
 }
+
+const toSoldOut = (epoch: string, [perUserLimit, buyers]: (number | string)[]): SoldOut | undefined =>
+  buyers === undefined ? undefined : { epoch, perUserLimit: Number(perUserLimit), buyers: Number(buyers) };
 
 const toReservation = (record: BuyerRecord, activityId: string, userId: string): Reservation => ({
   id: record.reservationId,

@@ -110,10 +110,10 @@ export const reservationLedger = {
     return reservation;
   },
 
-  async markOrdered(db: DataSource, ids: string[]): Promise<void> {
+  async markOrdered(db: DataSource, ids: string[], at: Date): Promise<void> {
     await db.query(
       `UPDATE reservations SET status = 'ORDERED', updated_at = ? WHERE status = 'QUEUED' AND id IN (?)`,
-      [new Date(), ids],
+      [at, ids],
     );
   },
 

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { loadScript, type Keys } from '@onrush/chassis/redis';
 import type { LiveChange } from '../domain/operation';
+import { createAnnounce } from './announcements';
 
 export type ControlAnswer = 'applied' | 'not-enough-free' | 'no-live-sale';
 
@@ -13,11 +14,13 @@ export interface SaleControl {
 const controlScript = loadScript<number>(__dirname, 'control-1.lua');
 
 export function createSaleControl({ redis, keys }: { redis: Redis; keys: Keys }): SaleControl {
+  const announce = createAnnounce({ redis, keys });
   return {
     async apply(activityId, revision, { field, value }) {
       const state = keys.tagged(`a:${activityId}`)('state');
       const reply = await controlScript.run(redis, [state], [field, revision, value]);
       if (reply < 0) return 'no-live-sale';
+      announce(activityId);
       return reply === 1 ? 'applied' : 'not-enough-free';
     },
   };

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { loadScript, type Keys } from '@onrush/chassis/redis';
 import type { Activity } from '../domain/activity';
 import type { AcceptedPurchase, KeptPurchase } from '../domain/reservation';
+import { createAnnounce } from './announcements';
 import { recordsFrom, textOf, type BuyerRecord } from './buyer-records';
 import { fieldsOf, purchasesOf } from './stream-entries';
 
@@ -23,8 +24,14 @@ export interface SaleRebuild {
   scanBuyers(activityId: string): AsyncIterable<[userId: string, records: BuyerRecord[]][]>;
   /** Written beside the records that are there, until `open` puts them in their place. */
   writeBuyers(activity: Epoch, records: Map<string, BuyerRecord[]>): Promise<void>;
-  /** As open, paused or closed as operators have made it, with their operations so far. False when a later rebuild has begun. */
-  open(activity: Activity, options: { stock: number; closedForMs: number }): Promise<boolean>;
+  /**
+   * As open, paused or closed as operators have made it, with their operations so far. `waiting`: purchases in the stream that the ledger does not
+   * have. False when a later rebuild has begun.
+   */
+  open(
+    activity: Activity,
+    options: { stock: number; waiting: number; closedForMs: number },
+  ): Promise<boolean>;
 }
 
 /** Above it, somebody has written what is no epoch; fence-1.lua has the same limit. */
@@ -40,6 +47,7 @@ const openScript = loadScript<number>(__dirname, 'open-3.lua');
 
 export function createSaleRebuild({ redis, keys }: { redis: Redis; keys: Keys }): SaleRebuild {
   const keyOf = (activityId: string, part: string) => keys.tagged(`a:${activityId}`)(part);
+  const announce = createAnnounce({ redis, keys });
   const nextBuyersOf = ({ id, epoch }: Epoch) => keyOf(id, `buyers-${epoch}`);
 
   return {
@@ -90,12 +98,13 @@ export function createSaleRebuild({ redis, keys }: { redis: Redis; keys: Keys })
         await redis.hset(key, ...fields.slice(from, from + 2 * fieldsPerCommand));
       await redis.expire(key, keepUnopenedSeconds);
     },
-    async open(activity, { stock, closedForMs }) {
+    async open(activity, { stock, waiting, closedForMs }) {
       const { id, epoch, startsAt, endsAt, perUserLimit, revision, stockRevision, tokenRequired } = activity;
       const parts = [keyOf(id, 'state'), keyOf(id, 'buyers'), nextBuyersOf(activity)];
       const state = {
         status: activity.controlStatus,
         stock,
+        backlog: waiting,
         limit: perUserLimit,
         starts_at: startsAt.getTime(),
         token: tokenRequired ? 1 : 0,
@@ -103,7 +112,9 @@ export function createSaleRebuild({ redis, keys }: { redis: Redis; keys: Keys })
         stock_revision: stockRevision,
       };
       const args = [epoch, closedForMs, endsAt.getTime(), ...Object.entries(state).flat()];
-      return (await openScript.run(redis, parts, args)) === 1;
+      const isOpen = (await openScript.run(redis, parts, args)) === 1;
+      if (isOpen) announce(id);
+      return isOpen;
     },
   };
 }

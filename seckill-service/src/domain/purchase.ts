@@ -29,7 +29,16 @@ export type RefusalReason =
   | 'sold-out'
   | 'over-limit'
   | 'idempotency-key-reused'
-  | 'token-refused';
+  | 'token-refused'
+  | 'backlog';
 
 export type PurchaseAnswer =
   { accepted: true; reservationId: string; orderNo: string } | { accepted: false; reason: RefusalReason };
+
+/** What is known of a sale that is open and has no unit left: whoever holds nothing in it is refused, as long as that is so. */
+export interface SoldOut {
+  epoch: string;
+  perUserLimit: number;
+  /** How many users have ever bought something in this epoch; they are only ever more. */
+  buyers: number;
+}

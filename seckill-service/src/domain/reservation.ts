@@ -12,6 +12,23 @@ export interface Reservation {
   updatedAt: Date;
 }
 
+/** A state comes after another only where its number is larger: a reader never sees one go back. */
+const order: Record<ReservationStatus, number> = { QUEUED: 0, ORDERED: 1, REJECTED: 2, RELEASED: 2 };
+
+export const isLater = (next: ReservationStatus, than: ReservationStatus): boolean =>
+  order[next] > order[than];
+
+/** Nothing follows any more. ORDERED is not final: an order that is not paid is cancelled, and its reservation RELEASED. */
+export const isFinal = (status: ReservationStatus): boolean => order[status] === order.RELEASED;
+
+/** What became of reservations of one activity at one time, as processes tell each other. */
+export interface ResultChange {
+  status: Exclude<ReservationStatus, 'QUEUED'>;
+  reason: string | null;
+  at: Date;
+  ids: string[];
+}
+
 /** One purchase as Redis and the ledger keep it. */
 export interface KeptPurchase {
   reservationId: string;

@@ -1,13 +1,15 @@
 import { on, onEach, type EventHandler } from '@onrush/chassis/message-broker';
 import { orderCancelled, orderCreated } from '@onrush/proto';
 import { giveBack, type GiveBack } from '../use-cases/give-back';
-import { markOrdered } from '../use-cases/mark-ordered';
+import { markOrdered, type MarkOrdered } from '../use-cases/mark-ordered';
 
-export const eventHandlers = (deps: GiveBack): EventHandler[] => [
+export const eventHandlers = (deps: GiveBack & MarkOrdered): EventHandler[] => [
   on(orderCreated, (events) =>
     markOrdered(
       deps,
-      events.flatMap(({ payload }) => payload.reservation_id ?? []),
+      events.flatMap(({ payload: { reservation_id: id, activity_id: activityId } }) =>
+        id === null ? [] : { id, activityId },
+      ),
     ),
   ),
   onEach(orderCancelled, async ({ payload }) => {

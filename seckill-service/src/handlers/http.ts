@@ -1,9 +1,10 @@
 import { route, type Route } from '@onrush/chassis/http-routes';
 import { idText, listOf, pageQuery } from '@onrush/chassis/http-schemas';
 import { z } from 'zod';
+import type { ActivityReads } from '../use-cases/activity-reads';
 import type { BuyBatcher } from '../use-cases/buy';
 import { changeActivity } from '../use-cases/change-activity';
-import { findActivity, listActivities } from '../use-cases/find-activities';
+import { findActivity } from '../use-cases/find-activities';
 import { findOwnReservations, findReservation, type FindReservations } from '../use-cases/find-reservations';
 import type { IssueToken } from '../use-cases/issue-token';
 import { createActivity, type PlanActivity } from '../use-cases/plan-activity';
@@ -27,7 +28,7 @@ export type HttpDeps = PlanActivity &
   FindReservations &
   IssueToken &
   ControlDeps &
-  Reconcile & { batcher: BuyBatcher };
+  Reconcile & { batcher: BuyBatcher; reads: ActivityReads };
 
 const byId = z.strictObject({ id: idText });
 const purchase = z.strictObject({
@@ -75,14 +76,14 @@ const publicRoutes = (deps: HttpDeps): Route[] => [
     'GET /api/v1/seckill/activities',
     { summary: 'Activities, newest first', access: 'public', query: pageQuery, reply: listOf(activityView) },
     async ({ query: { page, page_size } }) => {
-      const { items, total } = await listActivities(deps, { page, pageSize: page_size });
+      const { items, total } = await deps.reads.list({ page, pageSize: page_size });
       return { items: items.map(toActivityView), page, page_size, total };
     },
   ),
   route(
     'GET /api/v1/seckill/activities/:id',
     { summary: 'One activity', access: 'public', params: byId, reply: activityView },
-    async ({ params }) => toActivityView(await findActivity(deps, params.id)),
+    async ({ params }) => toActivityView(await deps.reads.find(params.id)),
   ),
   route(
     'GET /api/v1/seckill/activities/:id/status',
@@ -92,7 +93,7 @@ const publicRoutes = (deps: HttpDeps): Route[] => [
       params: byId,
       reply: activityStatusView,
     },
-    async ({ params }) => activityStatusView.parse(toActivityView(await findActivity(deps, params.id))),
+    async ({ params }) => activityStatusView.parse(toActivityView(await deps.reads.find(params.id))),
   ),
 ];
 
@@ -161,6 +162,7 @@ const adminRoutes = (deps: HttpDeps): Route[] => [
         paymentTimeoutSeconds: body.payment_timeout_seconds,
         tokenRequired: body.token_required,
       });
+      deps.reads.forget(activity.id);
       return toActivityView({ activity, live: undefined });
     },
   ),
@@ -177,6 +179,7 @@ const adminRoutes = (deps: HttpDeps): Route[] => [
     async ({ params: { id }, body: { version, ...change }, user, idempotencyKey = '' }) => {
       const plan = toChange(change);
       await changeActivity(deps, { activityId: id, version, plan, by: user.id, idempotencyKey });
+      deps.reads.forget(id);
       return toActivityView(await findActivity(deps, id));
     },
   ),
@@ -190,6 +193,7 @@ const adminRoutes = (deps: HttpDeps): Route[] => [
     },
     async ({ params }) => {
       const { activity, live } = await warmUp(deps, params.id);
+      deps.reads.forget(params.id);
       const warmedAt = activity.warmedAt ?? new Date();
       return {
         activity_id: activity.id,

@@ -1,12 +1,13 @@
-import type { AppError } from '@onrush/chassis/errors';
+import type { AppError, ErrorFacts } from '@onrush/chassis/errors';
 import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
 import type { Snowflake } from '@onrush/chassis/snowflake';
 import { asAppError } from '@onrush/chassis/transient';
-import type { LiveSales, NumberedPurchase } from '../data/live-sale';
+import type { Decision, LiveSales, NumberedPurchase } from '../data/live-sale';
 import type { PurchaseTokens } from '../domain/purchase-token';
 import type { Purchase, PurchaseAnswer, RefusalReason } from '../domain/purchase';
 import { errors } from '../errors';
+import type { SoldOutMemory } from './sold-out';
 
 /** Accepted numbers, or the error that the buyer gets. */
 export type BuyOutcome = { reservationId: string; orderNo: string } | AppError;
@@ -25,6 +26,10 @@ interface Waiting {
 }
 
 const longestWaitMs = 1_000;
+/** One for all who are refused from memory: a stack trace for each of them would cost more than the rest of their answer. */
+const remembered = errors.soldOut({ meta: { why: 'remembered' } });
+/** The relay needs about as long for a good part of a full backlog, once it can go on. */
+const backlogRetrySeconds = 2;
 
 interface Queue {
   waiting: Waiting[];
@@ -33,6 +38,7 @@ interface Queue {
 
 export interface BuyBatcherOptions {
   sales: LiveSales;
+  soldOut: SoldOutMemory;
   ids: Snowflake;
   purchaseTokens: PurchaseTokens;
   /** Called after purchases were handed over to the stream. */
@@ -48,15 +54,20 @@ export interface BuyBatcherOptions {
  * grow with the load, and one fsync of Redis pays for all of them.
  */
 export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
-  const { sales, ids, purchaseTokens, batchSize, queueLimit, logger } = options;
+  const { sales, soldOut, ids, purchaseTokens, batchSize, queueLimit, logger } = options;
   const queues = new Map<string, Queue>();
   /** Activities that were seen live: where Redis knows one of them no more, it has lost it, and it comes back. */
   const seenLive = new Set<string>();
   let waitingInAll = 0;
+  let isRefused = false;
   const answers = options.metrics.counter('seckill_purchases_total', 'Purchases decided', ['result']);
   const batches = options.metrics.counter('seckill_batches_total', 'Runs of the buy script');
 
   function submit(purchase: Purchase, done: (outcome: BuyOutcome) => void): void {
+    if (soldOut.covers(purchase)) {
+      answers.inc({ result: 'sold-out-remembered' });
+      return done(remembered);
+    }
     if (waitingInAll >= queueLimit) {
       answers.inc({ result: 'queue-full' });
       return done(errors.unavailable({ retryAfterSeconds: 1, meta: { queue: waitingInAll } }));
@@ -106,23 +117,19 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
   async function decide(activityId: string, batch: Waiting[]): Promise<void> {
     if (batch.length === 0) return;
     batches.inc();
-    let outcomes: PurchaseAnswer[];
+    const asked = soldOut.asking();
+    let decision: Decision;
     try {
-      outcomes = await sales.buy(
+      decision = await sales.buy(
         activityId,
         batch.map(({ purchase }) => purchase),
       );
     } catch (cause) {
-      // Whether Redis ran the script is unknown; the same Idempotency-Key again finds out without buying twice.
-      logger.error('purchases could not be decided', { activityId, purchases: batch.length, error: cause });
-      answers.inc({ result: 'unknown' }, batch.length);
-      for (const { done } of batch) done(errors.unavailable({ retryAfterSeconds: 1, cause }));
-      return;
+      return refuse(activityId, batch, cause);
     }
+    soldOut.learn(activityId, decision.soldOut, asked);
+    const outcomes = pausedIfLost(activityId, decision.answers);
     let accepted = 0;
-    if (outcomes.some((outcome) => outcome.accepted || outcome.reason !== 'not-warmed-up'))
-      seenLive.add(activityId);
-    else if (seenLive.has(activityId)) outcomes = outcomes.map(() => ({ accepted: false, reason: 'paused' }));
     batch.forEach(({ done }, index) => {
       const outcome = outcomes[index];
       if (outcome?.accepted) accepted += 1;
@@ -130,9 +137,27 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
       done(toOutcome(outcome, activityId));
     });
     if (accepted > 0) {
+      isRefused = false;
       answers.inc({ result: 'accepted' }, accepted);
       options.onAccepted();
     }
+  }
+
+  function pausedIfLost(activityId: string, answers: PurchaseAnswer[]): PurchaseAnswer[] {
+    if (answers.some((answer) => answer.accepted || answer.reason !== 'not-warmed-up'))
+      seenLive.add(activityId);
+    else if (seenLive.has(activityId)) return answers.map(() => ({ accepted: false, reason: 'paused' }));
+    return answers;
+  }
+
+  /** Said once for as long as it lasts: a Redis that takes no writes says so within a millisecond, to every batch. */
+  function refuse(activityId: string, batch: Waiting[], cause: unknown): void {
+    const isRefusal = isRefusedWrite(cause);
+    if (!isRefusal || !isRefused)
+      logger.error('purchases could not be decided', { activityId, purchases: batch.length, error: cause });
+    isRefused = isRefusal;
+    answers.inc({ result: isRefusal ? 'redis-refused' : 'unknown' }, batch.length);
+    for (const { done } of batch) done(errors.unavailable({ retryAfterSeconds: 1, cause }));
   }
 
   return {
@@ -144,13 +169,20 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
   };
 }
 
+/**
+ * Redis takes no writes, so that surely nothing was decided. After any other failure it is unknown whether the script ran; the same
+ * Idempotency-Key again finds out without buying twice.
+ */
+const isRefusedWrite = (error: unknown): boolean =>
+  error instanceof Error && /^(OOM|MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN)\b/.test(error.message);
+
 function toOutcome(answer: PurchaseAnswer | undefined, activityId: string): BuyOutcome {
   if (!answer) return errors.internal({ meta: { activityId, why: 'no answer for this purchase' } });
   if (answer.accepted) return { reservationId: answer.reservationId, orderNo: answer.orderNo };
   return refusals[answer.reason]({ meta: { activityId } });
 }
 
-const refusals: Record<RefusalReason, (facts: { meta: { activityId: string } }) => AppError> = {
+const refusals: Record<RefusalReason, (facts: ErrorFacts) => AppError> = {
   // Nobody may learn from here whether an unpublished activity exists.
   'not-warmed-up': errors.activityNotFound,
   'not-started': errors.notStarted,
@@ -160,4 +192,5 @@ const refusals: Record<RefusalReason, (facts: { meta: { activityId: string } }) 
   'over-limit': errors.overLimit,
   'idempotency-key-reused': errors.idempotencyKeyReused,
   'token-refused': errors.tokenRefused,
+  backlog: (facts) => errors.backlog({ ...facts, retryAfterSeconds: backlogRetrySeconds }),
 };

@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import type { SharedReads } from '@onrush/chassis/shared-reads';
 import type { ActivityRepository } from '../data/activity-repository';
 import type { LiveSales } from '../data/live-sale';
 import { reservationLedger } from '../data/reservation-ledger';
@@ -9,6 +10,8 @@ import { errors } from '../errors';
 export interface FindReservations {
   db: DataSource;
   activities: ActivityRepository;
+  /** The activities whose purchases may still wait in Redis, as they were a moment ago. */
+  undrained: SharedReads<Activity[]>;
   sales: LiveSales;
 }
 
@@ -24,16 +27,34 @@ export async function findReservation(
   return reservation;
 }
 
+const all = 'all';
+
+/** Those who won ask again and again until their order is there. Only for a number that no known sale has, the list is read anew. */
 async function findInLiveSales(
-  { activities, sales }: FindReservations,
+  deps: FindReservations,
   id: string,
   userId: string,
 ): Promise<Reservation | undefined> {
-  const undrained = await activities.findUndrained();
-  const own = await Promise.all(undrained.map((activity) => sales.reservationsOf(activity.id, userId)));
-  const found = own.flat().find((reservation) => reservation.id === id);
-  if (!found) await Promise.all(undrained.map((activity) => assertComplete(sales, activity)));
-  return found;
+  const { undrained } = deps;
+  const known = await undrained.get(all);
+  const found = await findAmong(deps, known, { id, userId });
+  if (found) return found;
+  undrained.forget(all);
+  const searched = new Set(known.map((activity) => activity.id));
+  const current = await undrained.get(all);
+  const others = current.filter((activity) => !searched.has(activity.id));
+  const late = await findAmong(deps, others, { id, userId });
+  if (!late) await Promise.all(current.map((activity) => assertComplete(deps.sales, activity)));
+  return late;
+}
+
+async function findAmong(
+  { sales }: FindReservations,
+  activities: Activity[],
+  { id, userId }: Pick<Reservation, 'id' | 'userId'>,
+): Promise<Reservation | undefined> {
+  const own = await Promise.all(activities.map((activity) => sales.reservationsOf(activity.id, userId)));
+  return own.flat().find((reservation) => reservation.id === id);
 }
 
 /** While a sale is lost or rebuilt, what was accepted may be on its way back: nobody is told that it does not exist. */
@@ -48,7 +69,7 @@ async function assertComplete(sales: LiveSales, { id, epoch }: Activity): Promis
 
 /** Newest first. */
 export async function findOwnReservations(
-  { db, activities, sales }: FindReservations,
+  { db, activities, sales }: Pick<FindReservations, 'db' | 'activities' | 'sales'>,
   activityId: string,
   userId: string,
 ): Promise<Reservation[]> {

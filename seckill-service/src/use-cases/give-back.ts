@@ -6,12 +6,14 @@ import { seckillReleased } from '@onrush/proto';
 import type { LiveSales } from '../data/live-sale';
 import { pendingReturns } from '../data/pending-returns';
 import { reservationLedger } from '../data/reservation-ledger';
+import type { ResultNews } from '../data/result-news';
 import type { Reservation } from '../domain/reservation';
 
 export interface GiveBack {
   db: DataSource;
   sales: LiveSales;
   outbox: Outbox;
+  results: ResultNews;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface GiveBack {
  * delivery, because the first may have died in between, and its script gives back only what it still holds.
  */
 export async function giveBack(
-  { db, sales, outbox }: GiveBack,
+  { db, sales, outbox, results }: GiveBack,
   reservationId: string,
   reason: string,
 ): Promise<void> {
@@ -33,7 +35,11 @@ export async function giveBack(
   });
   if (released) outbox.wake();
   const reservation = released ?? (await reservationLedger.find(db, reservationId));
-  if (reservation?.status === 'RELEASED') await sales.release(reservation, { restock: true });
+  if (reservation?.status !== 'RELEASED') return;
+  await sales.release(reservation, { restock: true });
+  // Not before: whoever hears of it may buy again.
+  const { id, activityId, status, reason: given, updatedAt: at } = reservation;
+  results.tell(activityId, { status, reason: given, at, ids: [id] });
 }
 
 const releasedEvent = (reservation: Reservation, reason: string) =>

@@ -74,7 +74,8 @@ export async function openNextEpoch(
   const held = Math.max(rows, activity.sold);
   const free = Math.max(0, activity.total - held - unitsOf(unwritten));
 
-  if (!(await rebuild.open(activity, { stock: free, closedForMs }))) throw overtaken(activity);
+  if (!(await rebuild.open(activity, { stock: free, waiting: unwritten.length, closedForMs })))
+    throw overtaken(activity);
   return {
     activity,
     held,

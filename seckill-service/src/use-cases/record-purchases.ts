@@ -8,6 +8,7 @@ import { seckillRejected, seckillReserved } from '@onrush/proto';
 import type { ActivityRepository } from '../data/activity-repository';
 import type { LiveSales } from '../data/live-sale';
 import { OtherEpoch, reservationLedger } from '../data/reservation-ledger';
+import type { ResultNews } from '../data/result-news';
 import type { SaleUpkeep } from '../data/sale-upkeep';
 import type { Activity } from '../domain/activity';
 import type { AcceptedPurchase, KeptPurchase, Reservation } from '../domain/reservation';
@@ -19,6 +20,7 @@ export interface RecordPurchases {
   upkeep: Pick<SaleUpkeep, 'adopt'>;
   broker: MessageBroker;
   outbox: Outbox;
+  results: ResultNews;
   logger: Logger;
 }
 
@@ -47,10 +49,14 @@ export async function recordPurchases(
     ),
   );
   for (const reservation of ledger) {
+    const { id, status, reason, updatedAt: at } = reservation;
     // The units were never there: only the buyer's right comes back.
-    if (reservation.status === 'REJECTED') await deps.sales.release(reservation, { restock: false });
+    if (status === 'REJECTED') {
+      await deps.sales.release(reservation, { restock: false });
+      deps.results.tell(activityId, { status, reason, at, ids: [id] });
+    }
     // It was given back before this epoch took it in.
-    if (reservation.status === 'RELEASED') await deps.sales.release(reservation, { restock: true });
+    if (status === 'RELEASED') await deps.sales.release(reservation, { restock: true });
   }
 }
 

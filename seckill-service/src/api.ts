@@ -1,0 +1,167 @@
+import { createEdge, type Edge } from '@onrush/chassis/edge';
+import type { Foundation } from '@onrush/chassis/foundation';
+import { createRedisChannels } from '@onrush/chassis/redis-channels';
+import { redisComponent } from '@onrush/chassis/resources';
+import { createEventStreams, type EventStreams } from '@onrush/chassis/server-events';
+import type { Runtime } from '@onrush/chassis/service';
+import { createSharedReads } from '@onrush/chassis/shared-reads';
+import { productService } from '@onrush/proto';
+import { createCaptcha } from './clients/captcha';
+import { createProducts } from './clients/products';
+import type { Config } from './config';
+import { readBuyers } from './data/known-buyers';
+import { createLiveSales } from './data/live-sale';
+import { createSaleControl } from './data/sale-control';
+import { createSaleUpkeep } from './data/sale-upkeep';
+import { createVelocity } from './data/velocity';
+import { createProofOfWork } from './domain/proof-of-work';
+import { createPurchaseTokens } from './domain/purchase-token';
+import { errors } from './errors';
+import { repairing, service, type Ground } from './ground';
+import { hearAnnouncements } from './handlers/announcements';
+import { grpcHandlers } from './handlers/grpc';
+import { httpRoutes } from './handlers/http';
+import { resultEventRoutes } from './handlers/result-events';
+import { createRounds } from './handlers/rounds';
+import { createActivityReads } from './use-cases/activity-reads';
+import { createBuyBatcher } from './use-cases/buy';
+import { captchaChallenge, noChallenge, proofOfWorkChallenge, type Challenge } from './use-cases/challenges';
+import { createResults } from './use-cases/follow-results';
+import { createAcceptedPurchases } from './use-cases/keep-accepted';
+import { createSoldOutMemory } from './use-cases/sold-out';
+import type { Worker } from './worker';
+
+/** Often enough that what Redis lost comes back while the rebuilt sale is still closed. */
+const checkAcceptedMs = 500;
+const undrainedTtlMs = 500;
+
+/** Answers buyers and administrators. Where the worker is another process, it finds new streams and entries by itself. */
+export function createApi(ground: Ground, worker: Worker | undefined): Edge {
+  const { config, runtime, foundation, activities } = ground;
+  const client = foundation.clientOf('product-service', productService);
+  const channels = createRedisChannels({ redis: foundation.redis, ...runtime });
+  const { sales, soldOut, ...buying } = createBuying(ground, worker);
+  const results = createResults({ ...foundation, ...runtime, channels, checkMs: config.resultCheckMs });
+  const eventStreams = createResultStreams(config, runtime);
+  const deps = {
+    ...foundation,
+    ...runtime,
+    activities,
+    products: createProducts(client),
+    sales,
+    control: createSaleControl(foundation),
+    ...repairing(config, foundation),
+    batcher: buying.batcher,
+    purchaseTokens: buying.purchaseTokens,
+    ...createTokenGate(config, foundation),
+    findActivity: activities.find,
+    reads: createActivityReads({ activities, sales }),
+    undrained: createSharedReads({ read: () => activities.findUndrained(), ttlMs: undrainedTtlMs, limit: 1 }),
+    results,
+    eventStreams,
+    onWarmedUp: () => worker?.refresh() ?? Promise.resolve(),
+  };
+  hearAnnouncements({ ...deps, channels, soldOut });
+  const edge = createEdge({
+    ...deps,
+    service,
+    config,
+    errors,
+    routes: [...httpRoutes(deps), ...resultEventRoutes(deps)],
+    grpc: [grpcHandlers(deps)],
+  });
+  // Streams end before the server waits for them.
+  const components = [...buying.components, client, channels, results, ...edge.components, eventStreams];
+  return { ...edge, components };
+}
+
+/** The way of a purchase, as far as its answer. */
+function createBuying({ config, runtime, foundation }: Ground, worker: Worker | undefined) {
+  const { redis, keys } = foundation;
+  const hot = hotConnection(foundation);
+  const accepted = createAcceptedPurchases({
+    ...foundation,
+    ...runtime,
+    upkeep: createSaleUpkeep({ redis: hot, keys, group: service }),
+    limit: config.keptPurchasesLimit,
+  });
+  hot.on('close', accepted.doubt);
+  const checks = createRounds({
+    name: 'check of accepted purchases',
+    everyMs: checkAcceptedMs,
+    round: accepted.check,
+    logger: runtime.logger,
+  });
+  const { backlogLimit } = config;
+  const sales = createLiveSales({ redis, hot, keys, backlogLimit, onAccepted: accepted.keep });
+  const purchaseTokens = createPurchaseTokens({
+    secret: config.purchaseTokenSecret,
+    lifetimeSeconds: config.purchaseTokenSeconds,
+  });
+  const soldOut = createSoldOutMemory({
+    ...runtime,
+    readBuyers: (activityId) => readBuyers(foundation, activityId),
+    ttlMs: config.soldOutTtlMs,
+  });
+  const batcher = createBuyBatcher({
+    ...runtime,
+    sales,
+    soldOut,
+    ids: foundation.ids,
+    onAccepted: () => worker?.wake(),
+    purchaseTokens,
+    batchSize: config.buyBatchSize,
+    queueLimit: config.buyQueueLimit,
+  });
+  return { sales, soldOut, purchaseTokens, batcher, components: [redisComponent(hot), checks] };
+}
+
+/** What stands before a purchase token. */
+function createTokenGate(config: Config, { redis, keys }: Foundation) {
+  return {
+    velocity: createVelocity({ redis, keys, rules: config.tokenVelocity }),
+    challenge: createChallenge(config),
+    leadSeconds: config.purchaseTokenSeconds,
+  };
+}
+
+function createChallenge({ challenge, purchaseTokenSecret, purchaseTokenSeconds }: Config): Challenge {
+  switch (challenge.kind) {
+    case 'none':
+      return noChallenge;
+    case 'proof_of_work':
+      return proofOfWorkChallenge(
+        createProofOfWork({
+          secret: purchaseTokenSecret,
+          difficulty: challenge.difficulty,
+          lifetimeSeconds: purchaseTokenSeconds,
+        }),
+      );
+    case 'captcha': {
+      const { site_key: siteKey, secret, verify_url: verifyUrl } = challenge;
+      return captchaChallenge(createCaptcha({ siteKey, secret, verifyUrl }));
+    }
+  }
+}
+
+const createResultStreams = (config: Config, { metrics }: Runtime): EventStreams =>
+  createEventStreams({
+    metrics,
+    limit: config.resultStreamLimit,
+    heartbeatMs: config.resultHeartbeatMs,
+    longestMs: config.resultStreamSeconds * 1_000,
+    refusal: () => errors.tooManyStreams({ retryAfterSeconds: 5 }),
+  });
+
+/** A batch whose answer was lost may have been decided: it is never sent again by itself, and never waits for a dead Redis. */
+function hotConnection({ redis }: Foundation): Foundation['redis'] {
+  const hot = redis.duplicate({
+    autoResendUnfulfilledCommands: false,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    enableAutoPipelining: false,
+  });
+  // The outage is logged by the connection that this one was made from.
+  hot.on('error', () => undefined);
+  return hot;
+}

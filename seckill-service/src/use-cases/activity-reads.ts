@@ -1,0 +1,38 @@
+import { createSharedReads } from '@onrush/chassis/shared-reads';
+import { findActivity, listActivities, type ActivityWithSale, type FindActivities } from './find-activities';
+
+/** What everybody asks again and again before 10:00:00: each activity, and each page of the list, is read a few times a second at most. */
+export interface ActivityReads {
+  find(id: string): Promise<ActivityWithSale>;
+  list(wanted: { page: number; pageSize: number }): Promise<{ items: ActivityWithSale[]; total: number }>;
+  /** It was changed: who asks from now on sees it as it is. */
+  forget(id: string): void;
+}
+
+const ttlMs = 200;
+const mostActivities = 1_000;
+const mostPages = 200;
+
+export function createActivityReads(deps: FindActivities): ActivityReads {
+  const activities = createSharedReads({
+    read: (id) => findActivity(deps, id),
+    ttlMs,
+    limit: mostActivities,
+  });
+  const pages = createSharedReads({
+    read: (key) => {
+      const [page = 1, pageSize = 1] = key.split(':').map(Number);
+      return listActivities(deps, { page, pageSize });
+    },
+    ttlMs,
+    limit: mostPages,
+  });
+  return {
+    find: (id) => activities.get(id),
+    list: ({ page, pageSize }) => pages.get(`${page}:${pageSize}`),
+    forget(id) {
+      activities.forget(id);
+      pages.forget();
+    },
+  };
+}

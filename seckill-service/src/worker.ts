@@ -1,0 +1,66 @@
+import os from 'node:os';
+import type { Component } from '@onrush/chassis/lifecycle';
+import { createStreamRelay } from '@onrush/chassis/stream-relay';
+import { productService } from '@onrush/proto';
+import { createProducts } from './clients/products';
+import { createBacklog } from './data/backlog';
+import { createLiveSales } from './data/live-sale';
+import { createResultNews } from './data/result-news';
+import { createSaleControl } from './data/sale-control';
+import { purchasesOf } from './data/stream-entries';
+import { repairing, service, type Ground } from './ground';
+import { createBacklogGauge } from './handlers/backlog';
+import { eventHandlers } from './handlers/events';
+import { createOperationTimer } from './handlers/operation-timer';
+import { createReconciler } from './handlers/reconciler';
+import { activityOf } from './handlers/stream';
+import { createUndrainedSales } from './handlers/timers';
+import { recordPurchases } from './use-cases/record-purchases';
+
+export interface Worker {
+  components: Component[];
+  /** Purchases were handed over to a stream. */
+  wake: () => void;
+  /** There is a new stream. */
+  refresh: () => Promise<void>;
+}
+
+/** Carries purchases from Redis to MySQL and Kafka, follows what becomes of their orders, and carries on operations that nobody ended. */
+export function createWorker({ config, runtime, foundation, activities }: Ground): Worker {
+  const { redis, keys, broker } = foundation;
+  const sales = createLiveSales({ redis, hot: redis, keys });
+  const undrained = createUndrainedSales({ activities, sales, logger: runtime.logger });
+  const backlog = createBacklog({ redis, keys, group: service });
+  const results = createResultNews({ redis, keys });
+  const deps = { ...foundation, ...runtime, activities, sales, results, ...repairing(config, foundation) };
+  const reconciler = createReconciler(deps, config);
+  const relay = createStreamRelay({
+    ...runtime,
+    redis,
+    streams: undrained.streams,
+    group: service,
+    consumer: `${os.hostname()}-${process.pid}-${Date.now()}`,
+    handle: async (stream, entries) => {
+      const activityId = activityOf(stream);
+      await recordPurchases(deps, activityId, entries.flatMap(purchasesOf));
+      const last = entries.at(-1);
+      if (last) reconciler.guard.note(activityId, { epoch: Number(last.fields['epoch']), entryId: last.id });
+    },
+    settle: (stream, entries) =>
+      backlog.settle(
+        activityOf(stream),
+        entries.map((entry) => ({ id: entry.id, purchases: purchasesOf(entry).length })),
+      ),
+    batchSize: config.relayBatchSize,
+    claimIdleMs: config.relayClaimIdleMs,
+  });
+  const consumer = broker.subscribe({ group: service, handlers: eventHandlers(deps) });
+  const client = foundation.clientOf('product-service', productService);
+  const operations = createOperationTimer(
+    { ...deps, products: createProducts(client), control: createSaleControl(foundation) },
+    { resumeAfterMs: config.operationResumeMs },
+  );
+  const gauge = createBacklogGauge({ ...runtime, backlog, streams: undrained.streams });
+  const components = [undrained, gauge, relay, consumer, client, operations, ...reconciler.components];
+  return { components, wake: relay.wake, refresh: undrained.refresh };
+}
