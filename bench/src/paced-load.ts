@@ -1,6 +1,6 @@
 import { openConnection, type Connection } from './connection';
 import type { LoadRequest } from './http-wire';
-import { count, emptyResult, type LoadOptions, type LoadResult } from './load';
+import { count, emptyResult, record, type LoadOptions, type LoadResult } from './load';
 
 interface Lane {
   connection: Connection;
@@ -90,8 +90,7 @@ export function runPacedLoad(
       }
       function answered(status: number): void {
         lane.isBusy = false;
-        count(result, status);
-        if (status < 300) result.latencies.push(performance.now() - lane.dueAt);
+        record(result, status, performance.now() - lane.dueAt);
         finished += 1;
         endIfDone();
       }
