@@ -36,8 +36,8 @@ const schema = z.object({
   resultHeartbeatMs: integer(100, 60_000).default(15_000),
   /** How often the ledger is asked for all reservations that are followed, in case a message was lost. */
   resultCheckMs: integer(100, 60_000).default(5_000),
-  /** Stream entries per turn of the relay; one entry holds the purchases of one batch. */
-  relayBatchSize: integer(1, 1000).default(50),
+  /** Purchases that the relay records in one transaction, about: it reads whole entries, each with the purchases of one batch. */
+  relayBatchSize: integer(1, 10_000).default(2_000),
   /** After this long without acknowledgement, the entries of a dead instance are taken over. */
   relayClaimIdleMs: integer(100, 600_000).default(5_000),
   /** After this long without an end, an operation on a live sale is carried on by the worker. */

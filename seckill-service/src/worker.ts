@@ -7,7 +7,7 @@ import { createBacklog } from './data/backlog';
 import { createLiveSales } from './data/live-sale';
 import { createResultNews } from './data/result-news';
 import { createSaleControl } from './data/sale-control';
-import { purchasesOf } from './data/stream-entries';
+import { purchasesOf, sizeOf } from './data/stream-entries';
 import { repairing, service, type Ground } from './ground';
 import { createBacklogGauge } from './handlers/backlog';
 import { eventHandlers } from './handlers/events';
@@ -49,9 +49,10 @@ export function createWorker({ config, runtime, foundation, activities }: Ground
     settle: (stream, entries) =>
       backlog.settle(
         activityOf(stream),
-        entries.map((entry) => ({ id: entry.id, purchases: purchasesOf(entry).length })),
+        entries.map((entry) => ({ id: entry.id, purchases: sizeOf(entry) })),
       ),
     batchSize: config.relayBatchSize,
+    sizeOf,
     claimIdleMs: config.relayClaimIdleMs,
   });
   const consumer = broker.subscribe({ group: service, handlers: eventHandlers(deps) });

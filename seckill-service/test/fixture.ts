@@ -47,7 +47,7 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
       role: 'all',
       buyBatchSize: 500,
       buyQueueLimit: 50_000,
-      relayBatchSize: 50,
+      relayBatchSize: 2_000,
       relayClaimIdleMs: 500,
       // Nobody resumes what a test has interrupted, unless it asks for it.
       operationResumeMs: 600_000,

@@ -1,4 +1,5 @@
 import { createPrivateKey, randomBytes, sign, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import mysql from 'mysql2/promise';
 import { unseal } from '@onrush/chassis/sealed';
 import { createSnowflake } from '@onrush/chassis/snowflake';
@@ -24,7 +25,7 @@ export async function signCrowd(stage: Stage, count: number): Promise<CrowdBuyer
   const { kid, key } = await signingKeyOf(stage);
   const header = base64({ alg: 'EdDSA', typ: 'at+jwt', kid });
   const now = Math.floor(Date.now() / 1_000);
-  return Array.from({ length: count }, () => {
+  const signOne = (): CrowdBuyer => {
     const id = ids.nextId();
     const claims = base64({
       iss: 'onrush',
@@ -41,7 +42,14 @@ export async function signCrowd(stage: Stage, count: number): Promise<CrowdBuyer
     const signed = `${header}.${claims}`;
     const signature = sign(null, Buffer.from(signed), key).toString('base64url');
     return { id, accessToken: `${signed}.${signature}` };
-  });
+  };
+  const crowd: CrowdBuyer[] = [];
+  while (crowd.length < count) {
+    crowd.push(signOne());
+    // The clients of this process live on meanwhile: a server may close what they keep open.
+    if (crowd.length % 1_000 === 0) await setImmediate();
+  }
+  return crowd;
 }
 
 const base64 = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
