@@ -19,7 +19,7 @@ export interface SaleRound {
   oversold: number;
   failed: number;
   drainSeconds: number;
-  /** Microseconds of processor time a purchase, by process, from the first request to the last answer. */
+  /** Microseconds of processor time a purchase, by process, from the first request until the last order is in MySQL. */
   processorTime: ProcessorTimes;
 }
 
@@ -62,9 +62,9 @@ export async function sell(
   const load = await run();
   const { answered: accepted, failed: notAccepted } = countsOf(load, 202);
   if (accepted === 0) throw new Error(`no purchase was accepted: ${[...load.statuses].join('; ')}`);
-  const processorTime = timePerRequest(usedBefore, processorTimes(processes), accepted);
   const began = performance.now();
   const oversold = await drain(stage, { activityId: activity.id, accepted, purchases });
+  const processorTime = timePerRequest(usedBefore, processorTimes(processes), accepted);
   return {
     accepted,
     perSecond: accepted / load.seconds,

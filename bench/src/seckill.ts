@@ -118,5 +118,5 @@ const conditionsOf = (options: SeckillOptions): string[] => [
   `sustained: an open loop for ${options.sustainedSeconds} s; a latency counts from the moment that the purchase was due; as many units as purchases, so that each has to be accepted; once`,
   `sell-out: a closed loop, ${options.connections} connections, ${options.units} buyers for as many units; until the last order is in MySQL, seen four times a second; then as many again, who are refused; once`,
   `overload: ${options.connections} people at once, twice and ten times as many, for ${options.overloadSeconds} s; who gets an answer makes room for the next, who is told to come back later does so; once`,
-  'accepted = answered 202, and found as an order in MySQL afterwards; purchases/s and µs are of accepted purchases alone, over the whole round, the time of the refusals in it; latencies are of accepted purchases; the service is asked on one BuyStream, as the gateway asks it',
+  'accepted = answered 202, and found as an order in MySQL afterwards; purchases/s and µs are of accepted purchases alone, that of the refusals in it; purchases/s until the last answer, µs until the last order; latencies are of accepted purchases; the service is asked on one BuyStream, as the gateway asks it',
 ];
