@@ -10,6 +10,7 @@ export interface ActivityRepository {
   changePlan(id: string, version: number, plan: Partial<ActivityPlan & { price: number }>): Promise<boolean>;
   /** Keeps everybody else who changes the activity or what it has sold waiting until the transaction ends. */
   lock(tx: EntityManager, id: string): Promise<Activity>;
+  markWarmedUp(tx: EntityManager, id: string): Promise<void>;
   /** The next epoch of the live sale, after the one that MySQL knows and after the given one. */
   startEpoch(tx: EntityManager, id: string, after: number): Promise<Activity>;
   /** The activities whose purchases may still wait in Redis. */
@@ -43,11 +44,17 @@ export function createActivityRepository(db: DataSource): ActivityRepository {
     },
     lock: (tx, id) =>
       tx.withRepository(table).findOneOrFail({ where: { id }, lock: { mode: 'pessimistic_write' } }),
+    async markWarmedUp(tx, id) {
+      await tx.query('UPDATE activities SET warmed_at = ? WHERE id = ? AND warmed_at IS NULL', [
+        new Date(),
+        id,
+      ]);
+    },
     async startEpoch(tx, id, after) {
-      await tx.query(
-        'UPDATE activities SET epoch = GREATEST(epoch, ?) + 1, warmed_at = COALESCE(warmed_at, ?), drained_at = NULL WHERE id = ?',
-        [after, new Date(), id],
-      );
+      await tx.query('UPDATE activities SET epoch = GREATEST(epoch, ?) + 1, drained_at = NULL WHERE id = ?', [
+        after,
+        id,
+      ]);
       return tx.withRepository(table).findOneByOrFail({ id });
     },
     findUndrained: () => table.findBy({ warmedAt: Not(IsNull()), drainedAt: IsNull() }),

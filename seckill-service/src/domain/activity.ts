@@ -90,3 +90,9 @@ export function statusOf(
   if (!live || live.isRebuilding || controlled === 'PAUSED') return 'PAUSED';
   return live.remaining > 0 ? 'OPEN' : 'SOLD_OUT';
 }
+
+const warmUpMs = 5_000;
+
+/** Who warms a sale up builds it at once; where it is not there later than that, somebody died. */
+export const isBeingWarmedUp = ({ epoch, warmedAt }: Activity, now: Date): boolean =>
+  epoch === 0 && warmedAt !== null && now.getTime() - warmedAt.getTime() < warmUpMs;
