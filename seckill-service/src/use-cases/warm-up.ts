@@ -25,7 +25,7 @@ export async function warmUp(
 
   // From then on they are reserved, and operations change how many.
   if (!found.warmedAt) await deps.products.reserveForActivity(found);
-  await (found.warmedAt ? rebuildSale(deps, found, 'lost') : open(deps, found));
+  await (found.epoch > 0 ? rebuildSale(deps, found, 'lost') : open(deps, found));
   await deps.onWarmedUp();
   const [activity, live] = await Promise.all([deps.activities.find(activityId), deps.sales.read(activityId)]);
   if (!activity || !live)
@@ -45,7 +45,7 @@ async function open(deps: WarmUp, { id, version, epoch }: Activity): Promise<voi
     const current = await deps.activities.lock(tx, id);
     if (current.warmedAt) return;
     if (current.version !== version) throw errors.versionChanged({ meta: { activityId: id } });
-    await deps.activities.markWarmedUp(tx, id);
+    await deps.activities.markWarmedUp(tx, current);
   });
   await buildSale(deps, { id, epoch }, { closedForMs: 0 });
 }
