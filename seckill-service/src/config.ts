@@ -54,6 +54,8 @@ const schema = z.object({
     address: { quota: 600, window_seconds: 60 },
     device: { quota: 30, window_seconds: 60 },
   }),
+  /** So many minutes before its start the worker warms a planned activity up; 0: never. */
+  warmUpMinutes: integer(0, 1_440).default(5),
   /** How often the worker looks whether Redis still has the live sales. */
   guardMs: integer(100, 60_000).default(1_000),
   /** How often the worker compares Redis with the ledger, and repairs what is wrong. */

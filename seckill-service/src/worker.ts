@@ -15,6 +15,7 @@ import { createOperationTimer } from './handlers/operation-timer';
 import { createReconciler } from './handlers/reconciler';
 import { activityOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
+import { createWarmUpTimer } from './handlers/warm-up-timer';
 import { recordPurchases } from './use-cases/record-purchases';
 
 export interface Worker {
@@ -25,7 +26,7 @@ export interface Worker {
   refresh: () => Promise<void>;
 }
 
-/** Carries purchases from Redis to MySQL and Kafka, follows what becomes of their orders, and carries on operations that nobody ended. */
+/** Carries purchases from Redis to MySQL and Kafka, follows what becomes of their orders, carries on operations that nobody ended, and warms up. */
 export function createWorker({ config, runtime, foundation, activities }: Ground): Worker {
   const { redis, keys, broker } = foundation;
   const sales = createLiveSales({ redis, hot: redis, keys });
@@ -57,11 +58,22 @@ export function createWorker({ config, runtime, foundation, activities }: Ground
   });
   const consumer = broker.subscribe({ group: service, handlers: eventHandlers(deps) });
   const client = foundation.clientOf('product-service', productService);
+  const products = createProducts(client);
   const operations = createOperationTimer(
-    { ...deps, products: createProducts(client), control: createSaleControl(foundation) },
+    { ...deps, products, control: createSaleControl(foundation) },
     { resumeAfterMs: config.operationResumeMs },
   );
+  const warmUps = createWarmUpTimer({ ...deps, products, onWarmedUp: undrained.refresh }, config);
   const gauge = createBacklogGauge({ ...runtime, backlog, streams: undrained.streams });
-  const components = [undrained, gauge, relay, consumer, client, operations, ...reconciler.components];
+  const components = [
+    undrained,
+    gauge,
+    relay,
+    consumer,
+    client,
+    operations,
+    ...warmUps,
+    ...reconciler.components,
+  ];
   return { components, wake: relay.wake, refresh: undrained.refresh };
 }

@@ -24,7 +24,7 @@ export interface FakeProducts {
   revisions: Map<string, number>;
   onSale: boolean;
   stock: number;
-  /** Does not answer resizes. */
+  /** Reserves nothing and changes no reservation. */
   isAway: boolean;
 }
 
@@ -55,6 +55,8 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
       purchaseTokenSeconds: 60,
       challenge: { kind: 'none' },
       tokenVelocity: {},
+      // Nobody warms up what a test has planned, unless it asks for it.
+      warmUpMinutes: 0,
       guardMs: 200,
       // Nobody repairs what a test has put out of order, unless it asks for it.
       reconcileSeconds: 3_600,
@@ -118,6 +120,7 @@ const playProducts = (state: FakeProducts) =>
       allow: ['seckill-service'],
       unary: ({ orderId, lines }) => {
         const wanted = lines.reduce((sum, line) => sum + line.quantity, 0);
+        if (state.isAway) throw errors.unavailable();
         if (wanted > state.stock) throw errors.soldOut();
         const known = state.reserved.get(orderId);
         if (known !== undefined && known !== wanted) throw errors.productNotForSale();
