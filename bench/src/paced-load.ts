@@ -23,6 +23,7 @@ export function runPacedLoad(
   const { requests, requestsPerSecond } = options;
   const total = Math.round(requestsPerSecond * options.seconds);
   const result = emptyResult();
+  /** The one that was free last is taken first, as a proxy in front takes its connections: no more are in use than are needed. */
   const free: Lane[] = [];
   /** When those requests were due that found no free connection. */
   const waiting: number[] = [];
@@ -46,7 +47,7 @@ export function runPacedLoad(
     while (planned < due) {
       const dueAt = Math.min(now, began + (planned / requestsPerSecond) * 1_000 + timerToleranceMs);
       planned += 1;
-      const lane = free.shift();
+      const lane = free.pop();
       if (lane) send(lane, dueAt);
       else waiting.push(dueAt);
     }
