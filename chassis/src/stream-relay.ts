@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { failpoint } from './failpoint';
 import type { Component } from './lifecycle';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
@@ -108,6 +109,7 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
 
     unsettled.set(stream, entries);
     await options.handle(stream, entries);
+    failpoint('stream-relay.handled');
     await settle(stream, entries);
     unsettled.delete(stream);
     relayed.inc(entries.length);
