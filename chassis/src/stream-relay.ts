@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { failpoint } from './failpoint';
 import type { Component } from './lifecycle';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
@@ -124,6 +125,7 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
     unsettled.set(stream, entries);
     const batch = firstOf(entries);
     await options.handle(stream, batch);
+    failpoint('stream-relay.handled');
     await settle(stream, batch);
     unsettled.set(stream, entries.slice(batch.length));
     relayed.inc(batch.length);

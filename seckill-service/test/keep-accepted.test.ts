@@ -63,6 +63,20 @@ test('a replica takes over that lacks what nobody had read: the process that acc
   expect(new Set(ends)).toEqual(new Set(['QUEUED']));
 }, 60_000);
 
+test('where nothing is free any more, what was accepted is handed over all the same', async () => {
+  const activityId = await fixture.openActivity({ total: 1 });
+  await fixture.redis.redis.hset(fixture.key(activityId, 'state'), 'stock', '0');
+  const keeper = keeperOf(1_000);
+  keeper.keep({ ...batchOf(activityId, '1-1', [61, 62]), epoch: 0 });
+
+  await keeper.check();
+
+  expect(await fixture.sales.reservationsOf(activityId, '61')).toHaveLength(1);
+  expect(await fixture.sales.reservationsOf(activityId, '62')).toHaveLength(1);
+  expect(await fixture.sales.waitingInStream(activityId)).toBe(1);
+  expect(await fixture.sales.read(activityId)).toMatchObject({ remaining: 0 });
+});
+
 test('what the relay has read and removed is not kept; what still waits is, and what went away unread', async () => {
   const { redis } = fixture.redis;
   const activityId = await fixture.openActivity({ total: 100 });

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { failpoint } from '@onrush/chassis/failpoint';
 import { loadScript, type Keys } from '@onrush/chassis/redis';
 import type { ControlStatus, LiveSale } from '../domain/activity';
 import type { Purchase, PurchaseAnswer, RefusalReason, SoldOut } from '../domain/purchase';
@@ -89,6 +90,7 @@ export function createLiveSales(options: LiveSaleOptions): LiveSales {
       const parts = [keyOf(activityId, 'state'), keyOf(activityId, 'buyers'), keyOf(activityId, 'stream')];
       const values = purchases.flatMap(scriptArguments);
       const replies = await buyScript.run(hot, parts, [backlogLimit, ...values]);
+      failpoint('seckill.purchases-decided');
       const [epoch, entryId, ...soldOut] = replies.slice(purchases.length);
       if (onAccepted && entryId) {
         onAccepted({

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import type { Logger } from '@onrush/chassis/logger';
 import { newEvent, type MessageBroker, type NewEvent } from '@onrush/chassis/message-broker';
+import type { Metrics } from '@onrush/chassis/metrics';
 import { inTransaction } from '@onrush/chassis/mysql';
 import type { Outbox } from '@onrush/chassis/outbox';
 import { seckillRejected, seckillReserved } from '@onrush/proto';
@@ -22,6 +23,7 @@ export interface RecordPurchases {
   outbox: Outbox;
   results: ResultNews;
   logger: Logger;
+  metrics: Metrics;
 }
 
 /** What one run of a script takes without keeping buyers waiting. */
@@ -142,19 +144,26 @@ async function writeOneByOne(
 
 /** The end of a purchase that Redis accepted and that cannot be kept: its buyer can read it, and is told. Once, however often it is called. */
 export async function reject(
-  { db, outbox, logger }: Pick<RecordPurchases, 'db' | 'outbox' | 'logger'>,
+  { db, outbox, logger, metrics }: Pick<RecordPurchases, 'db' | 'outbox' | 'logger' | 'metrics'>,
   activityId: string,
   { purchase, reason }: { purchase: KeptPurchase; reason: 'sold-out' | 'over-limit' },
 ): Promise<void> {
   const { reservationId } = purchase;
   logger.error('the ledger refused a purchase that Redis accepted', { activityId, reservationId, reason });
   const refused = { activityId, batchId: randomUUID(), status: 'REJECTED', reason } as const;
-  await inTransaction(db, async (tx) => {
-    const units = await reservationLedger.insertNew(tx, refused, [purchase]);
-    if (units > 0) await outbox.add(tx, [rejected(activityId, purchase, reason)]);
+  const units = await inTransaction(db, async (tx) => {
+    const written = await reservationLedger.insertNew(tx, refused, [purchase]);
+    if (written > 0) await outbox.add(tx, [rejected(activityId, purchase, reason)]);
+    return written;
   });
+  if (units > 0) rejections(metrics).inc({ reason });
   outbox.wake();
 }
+
+const rejections = (metrics: Metrics) =>
+  metrics.counter('seckill_rejections_total', 'Purchases that Redis accepted and the ledger refused', [
+    'reason',
+  ]);
 
 function eventOf(reservation: Reservation, activity: Activity, reservedAt: Date): NewEvent[] {
   switch (reservation.status) {
