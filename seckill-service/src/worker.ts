@@ -8,7 +8,9 @@ import { createLiveSales } from './data/live-sale';
 import { createResultNews } from './data/result-news';
 import { createSaleControl } from './data/sale-control';
 import { purchasesOf } from './data/stream-entries';
+import { createWaitingRooms } from './data/waiting-rooms';
 import { repairing, service, type Ground } from './ground';
+import { createAdmissions } from './handlers/admissions';
 import { createBacklogGauge } from './handlers/backlog';
 import { eventHandlers } from './handlers/events';
 import { createOperationTimer } from './handlers/operation-timer';
@@ -61,6 +63,19 @@ export function createWorker({ config, runtime, foundation, activities }: Ground
     { resumeAfterMs: config.operationResumeMs },
   );
   const gauge = createBacklogGauge({ ...runtime, backlog, streams: undrained.streams });
-  const components = [undrained, gauge, relay, consumer, client, operations, ...reconciler.components];
+  const admissions = createAdmissions(
+    { ...deps, backlog, rooms: createWaitingRooms(foundation), adaptive: config.adaptiveAdmission },
+    { tickMs: config.admissionTickMs },
+  );
+  const components = [
+    undrained,
+    gauge,
+    relay,
+    consumer,
+    client,
+    operations,
+    admissions,
+    ...reconciler.components,
+  ];
   return { components, wake: relay.wake, refresh: undrained.refresh };
 }
