@@ -16,6 +16,8 @@ export async function openActivity(
     perUserLimit: number;
     paymentTimeoutSeconds: number;
     durationSeconds?: number;
+    /** People per second; without it, everybody is let in at once. */
+    waitingRoomRate?: number;
   },
 ): Promise<PlannedActivity> {
   const product = await api.must<{ id: string }>('POST /api/v1/admin/products', {
@@ -40,6 +42,7 @@ export async function openActivity(
       starts_at: startsAt.toISOString(),
       ends_at: new Date(startsAt.getTime() + (plan.durationSeconds ?? 3_600) * 1_000).toISOString(),
       payment_timeout_seconds: plan.paymentTimeoutSeconds,
+      ...(plan.waitingRoomRate && { waiting_room: { rate: plan.waitingRoomRate } }),
     },
   });
   await api.must(`POST /api/v1/admin/seckill/warmup/${activity.id}`, { token: adminToken });

@@ -3,6 +3,7 @@ import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
 import { createSharedReads } from '@onrush/chassis/shared-reads';
 import type { ActivityRepository } from '../data/activity-repository';
+import type { Admission } from '../data/waiting-rooms';
 import { admitWaiting, hasRoom, type ActivityWithRoom, type AdmitWaiting } from '../use-cases/admit-waiting';
 import { createRounds } from './rounds';
 
@@ -23,20 +24,26 @@ export function createAdmissions(
   const waiting = metrics.gauge('seckill_waiting', 'People in the waiting room', ['activity']);
   const rate = metrics.gauge('seckill_admission_rate', 'People admitted per second, at most', ['activity']);
 
-  async function step(activity: ActivityWithRoom): Promise<void> {
-    const admission = await admitWaiting(deps, activity);
-    if (!admission) return;
-    waiting.set({ activity: activity.id }, Math.max(0, admission.issued - admission.admitted));
-    rate.set({ activity: activity.id }, admission.rate);
+  /** One that fails must not keep the others from it. */
+  async function admitAll(all: ActivityWithRoom[]): Promise<[string, Admission][]> {
+    const admissions: [string, Admission][] = [];
+    const failures: unknown[] = [];
+    for (const activity of all) {
+      const admission = await admitWaiting(deps, activity).catch((error: unknown) => void failures.push(error));
+      if (admission) admissions.push([activity.id, admission]);
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'not every waiting room was looked at');
+    return admissions;
   }
 
   async function round(): Promise<void> {
+    const admissions = await admitAll((await list.get('')).filter(hasRoom));
     waiting.reset();
     rate.reset();
-    const failures: unknown[] = [];
-    for (const activity of (await list.get('')).filter(hasRoom))
-      await step(activity).catch((error: unknown) => failures.push(error));
-    if (failures.length > 0) throw new AggregateError(failures, 'not every waiting room was looked at');
+    for (const [activity, { issued, admitted, rate: perSecond }] of admissions) {
+      waiting.set({ activity }, Math.max(0, issued - admitted));
+      rate.set({ activity }, perSecond);
+    }
   }
 
   return createRounds({ name: 'admissions', everyMs: tickMs, round, logger });
