@@ -144,6 +144,51 @@ describe('whoever changes the record is found', () => {
   });
 });
 
+describe('what cannot be is found, though every hash is right', () => {
+  const release = (reservation: string | undefined, units = 1) => ({ reservation, units, reason: 'x' });
+  test.each([
+    ['places that were left out', () => ['ADMITTED', { from: 2, to: 3, at: 1, users: [] }]],
+    ['places that end before they begin', () => ['ADMITTED', { from: 1, to: 0, at: 1, users: [] }]],
+    ['a batch that is recorded twice', (_ids: string[], sold: unknown) => ['SOLD', sold]],
+    ['a batch that is nobody’s', () => ['SOLD', { batch: 'x', reservations: 0, units: 0, digest: '' }]],
+    ['a second release', (ids: string[]) => ['RELEASED', release(ids[1])]],
+    ['a release of what is sold', (ids: string[]) => ['RELEASED', release(ids[0])]],
+    ['a release of what is not there', () => ['RELEASED', release('7')]],
+    ['a kind that nobody knows', () => ['GIVEN', {}]],
+    ['nothing', () => ['SOLD', null]],
+    ['numbers that are none', () => ['ADMITTED', { from: '1', to: -1 }]],
+  ] as [string, (ids: string[], sold: unknown) => [string, unknown]][])('%s', async (_name, make) => {
+    const { activityId, bought } = await soldThree();
+    const [first] = await query<{ payload: string }>(
+      'SELECT payload FROM sale_records WHERE activity_id = ? AND seq = 1',
+      [activityId],
+    );
+    const ids = bought.map(({ reservation_id }) => reservation_id);
+    const [kind, payload] = make(ids, JSON.parse(first?.payload ?? ''));
+    const { head } = await verify(activityId);
+    const [seq, recordedAt, text] = [5, new Date(), JSON.stringify(payload)];
+    const record = { activityId, seq, kind, payload: text, recordedAt, previousHash: head.hash };
+
+    await query('INSERT INTO sale_records VALUES (?)', [
+      [activityId, seq, kind, text, recordedAt, head.hash, hashOf(record)],
+    ]);
+
+    expect((await verify(activityId)).finding).toMatchObject({ seq: 5 });
+  });
+
+  test('text that is no JSON', async () => {
+    const activityId = await fixture.openActivity();
+    const record = { activityId, seq: 1, kind: 'SOLD', payload: '{', previousHash: noRecord.hash };
+    const dated = { ...record, recordedAt: new Date() };
+
+    await query('INSERT INTO sale_records VALUES (?)', [
+      [activityId, 1, 'SOLD', '{', dated.recordedAt, noRecord.hash, hashOf(dated)],
+    ]);
+
+    expect((await verify(activityId)).finding).toMatchObject({ seq: 1 });
+  });
+});
+
 describe('whoever changes the ledger is found', () => {
   test.each([
     ['user_id', 'user_id + 1'],
