@@ -77,6 +77,20 @@ describe('whoever changes the record is found', () => {
     expect(await seqOf(renumbered.activityId)).toBe(1);
   });
 
+  test('together with its own hash: by the record after it', async () => {
+    const { activityId } = await soldThree();
+    const { kind, payload, previous_hash: previousHash } = await row(activityId, 2);
+    const recordedAt = new Date(0);
+
+    await query('UPDATE sale_records SET recorded_at = ?, hash = ? WHERE activity_id = ? AND seq = 2', [
+      recordedAt,
+      hashOf({ activityId, seq: 2, kind, payload, recordedAt, previousHash }),
+      activityId,
+    ]);
+
+    expect(await seqOf(activityId)).toBe(3);
+  });
+
   test('moved to another activity', async () => {
     const [one, other] = [await soldThree(), await fixture.openActivity()];
     await query('UPDATE sale_records SET activity_id = ? WHERE activity_id = ?', [other, one.activityId]);
