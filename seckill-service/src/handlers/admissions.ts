@@ -29,7 +29,9 @@ export function createAdmissions(
     const admissions: [string, Admission][] = [];
     const failures: unknown[] = [];
     for (const activity of all) {
-      const admission = await admitWaiting(deps, activity).catch((error: unknown) => void failures.push(error));
+      const admission = await admitWaiting(deps, activity).catch(
+        (error: unknown) => void failures.push(error),
+      );
       if (admission) admissions.push([activity.id, admission]);
     }
     if (failures.length > 0) throw new AggregateError(failures, 'not every waiting room was looked at');
