@@ -18,6 +18,8 @@ export async function openActivity(
     durationSeconds?: number;
     /** People per second; without it, everybody is let in at once. */
     waitingRoomRate?: number;
+    /** A second ago unless said. */
+    startsInSeconds?: number;
   },
 ): Promise<PlannedActivity> {
   const product = await api.must<{ id: string }>('POST /api/v1/admin/products', {
@@ -31,7 +33,7 @@ export async function openActivity(
       session_at: '2027-05-01T11:30:00Z',
     },
   });
-  const startsAt = new Date(Date.now() - 1_000);
+  const startsAt = new Date(Date.now() + (plan.startsInSeconds ?? -1) * 1_000);
   const activity = await api.must<{ id: string }>('POST /api/v1/admin/seckill/activities', {
     token: adminToken,
     body: {

@@ -44,8 +44,8 @@ const schema = z.object({
   resultHeartbeatMs: integer(100, 60_000).default(15_000),
   /** How often the ledger is asked for all reservations that are followed, in case a message was lost. */
   resultCheckMs: integer(100, 60_000).default(5_000),
-  /** Stream entries per turn of the relay; one entry holds the purchases of one batch. */
-  relayBatchSize: integer(1, 1000).default(50),
+  /** Purchases that the relay records in one transaction, about: it reads whole entries, each with the purchases of one batch. */
+  relayBatchSize: integer(1, 10_000).default(2_000),
   /** After this long without acknowledgement, the entries of a dead instance are taken over. */
   relayClaimIdleMs: integer(100, 600_000).default(5_000),
   /** After this long without an end, an operation on a live sale is carried on by the worker. */
@@ -62,6 +62,8 @@ const schema = z.object({
     address: { quota: 600, window_seconds: 60 },
     device: { quota: 30, window_seconds: 60 },
   }),
+  /** So many minutes before its start the worker warms a planned activity up; 0: never. */
+  warmUpMinutes: integer(0, 1_440).default(5),
   /** How often the worker lets people out of the waiting rooms. */
   admissionTickMs: integer(20, 1_000).default(200),
   /** How many an adaptive waiting room admits per second, and beyond how many purchases that wait to be recorded it slows down. */

@@ -7,7 +7,7 @@ import { createBacklog } from './data/backlog';
 import { createLiveSales } from './data/live-sale';
 import { createResultNews } from './data/result-news';
 import { createSaleControl } from './data/sale-control';
-import { purchasesOf } from './data/stream-entries';
+import { purchasesOf, sizeOf } from './data/stream-entries';
 import { createWaitingRooms } from './data/waiting-rooms';
 import { repairing, service, type Ground } from './ground';
 import { createAdmissions } from './handlers/admissions';
@@ -17,6 +17,7 @@ import { createOperationTimer } from './handlers/operation-timer';
 import { createReconciler } from './handlers/reconciler';
 import { activityOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
+import { createWarmUpTimer } from './handlers/warm-up-timer';
 import { recordPurchases } from './use-cases/record-purchases';
 
 export interface Worker {
@@ -27,7 +28,7 @@ export interface Worker {
   refresh: () => Promise<void>;
 }
 
-/** Carries purchases from Redis to MySQL and Kafka, follows what becomes of their orders, and carries on operations that nobody ended. */
+/** Carries purchases from Redis to MySQL and Kafka, follows what becomes of their orders, carries on operations that nobody ended, and warms up. */
 export function createWorker({ config, runtime, foundation, activities }: Ground): Worker {
   const { redis, keys, broker } = foundation;
   const sales = createLiveSales({ redis, hot: redis, keys });
@@ -51,17 +52,20 @@ export function createWorker({ config, runtime, foundation, activities }: Ground
     settle: (stream, entries) =>
       backlog.settle(
         activityOf(stream),
-        entries.map((entry) => ({ id: entry.id, purchases: purchasesOf(entry).length })),
+        entries.map((entry) => ({ id: entry.id, purchases: sizeOf(entry) })),
       ),
     batchSize: config.relayBatchSize,
+    sizeOf,
     claimIdleMs: config.relayClaimIdleMs,
   });
   const consumer = broker.subscribe({ group: service, handlers: eventHandlers(deps) });
   const client = foundation.clientOf('product-service', productService);
+  const products = createProducts(client);
   const operations = createOperationTimer(
-    { ...deps, products: createProducts(client), control: createSaleControl(foundation) },
+    { ...deps, products, control: createSaleControl(foundation) },
     { resumeAfterMs: config.operationResumeMs },
   );
+  const warmUps = createWarmUpTimer({ ...deps, products, onWarmedUp: undrained.refresh }, config);
   const gauge = createBacklogGauge({ ...runtime, backlog, streams: undrained.streams });
   const admissions = createAdmissions(
     { ...deps, backlog, rooms: createWaitingRooms(foundation), adaptive: config.adaptiveAdmission },
@@ -75,6 +79,7 @@ export function createWorker({ config, runtime, foundation, activities }: Ground
     client,
     operations,
     admissions,
+    ...warmUps,
     ...reconciler.components,
   ];
   return { components, wake: relay.wake, refresh: undrained.refresh };

@@ -24,7 +24,7 @@ export interface FakeProducts {
   revisions: Map<string, number>;
   onSale: boolean;
   stock: number;
-  /** Does not answer resizes. */
+  /** Reserves nothing and changes no reservation. */
   isAway: boolean;
 }
 
@@ -47,7 +47,7 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
       role: 'all',
       buyBatchSize: 500,
       buyQueueLimit: 50_000,
-      relayBatchSize: 50,
+      relayBatchSize: 2_000,
       relayClaimIdleMs: 500,
       // Nobody resumes what a test has interrupted, unless it asks for it.
       operationResumeMs: 600_000,
@@ -55,6 +55,8 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
       purchaseTokenSeconds: 60,
       challenge: { kind: 'none' },
       tokenVelocity: {},
+      // Nobody warms up what a test has planned, unless it asks for it.
+      warmUpMinutes: 0,
       guardMs: 200,
       // Nobody repairs what a test has put out of order, unless it asks for it.
       reconcileSeconds: 3_600,
@@ -121,6 +123,7 @@ const playProducts = (state: FakeProducts) =>
       allow: ['seckill-service'],
       unary: ({ orderId, lines }) => {
         const wanted = lines.reduce((sum, line) => sum + line.quantity, 0);
+        if (state.isAway) throw errors.unavailable();
         if (wanted > state.stock) throw errors.soldOut();
         const known = state.reserved.get(orderId);
         if (known !== undefined && known !== wanted) throw errors.productNotForSale();

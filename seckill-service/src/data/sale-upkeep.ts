@@ -29,6 +29,8 @@ export interface Progress {
   epoch: number;
   /** Undefined while nothing waits in the stream. */
   firstEntryId: string | undefined;
+  /** The last entry that the relay was given; undefined where there is no stream. */
+  lastRead: string | undefined;
 }
 
 export interface Adoption {
@@ -58,7 +60,7 @@ export interface SaleUpkeep {
 
 const signsScript = loadScript<[string, string, number, string]>(__dirname, 'signs-3.lua');
 const snapshotScript = loadScript<[string, string, string, number]>(__dirname, 'snapshot-3.lua');
-const progressScript = loadScript<[string, string]>(__dirname, 'progress-2.lua');
+const progressScript = loadScript<[string, string, string]>(__dirname, 'progress-2.lua');
 const adoptScript = loadScript<(number | string)[] | null>(__dirname, 'adopt-3.lua');
 const rememberScript = loadScript<number>(__dirname, 'remember-2.lua');
 
@@ -87,10 +89,10 @@ export function createSaleUpkeep(options: { redis: Redis; keys: Keys; group: str
     },
     async progress(activityId) {
       const parts = [keyOf(activityId, 'state'), keyOf(activityId, 'stream')];
-      const [text, firstEntryId] = await progressScript.run(redis, parts, []);
+      const [text, firstEntryId, lastRead] = await progressScript.run(redis, parts, [group]);
       const epoch = numberFrom(text);
       if (epoch === undefined || epoch < 0) return undefined;
-      return { epoch, firstEntryId: firstEntryId || undefined };
+      return { epoch, firstEntryId: firstEntryId || undefined, lastRead: lastRead || undefined };
     },
     async adopt({ id, epoch }, purchases, { intoStream }) {
       const args = [epoch, intoStream ? 1 : 0, ...purchases.flatMap(argumentsOf)];

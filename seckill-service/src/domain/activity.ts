@@ -97,3 +97,12 @@ export function statusOf(
   if (!live || live.isRebuilding || controlled === 'PAUSED') return 'PAUSED';
   return live.remaining > 0 ? 'OPEN' : 'SOLD_OUT';
 }
+
+const warmUpMs = 5_000;
+
+/** Who warms a sale up builds it at once; where it is not there later than that, somebody died. */
+export const isBeingWarmedUp = ({ epoch, warmedAt }: Activity, now: Date): boolean =>
+  epoch === 0 && warmedAt !== null && now.getTime() - warmedAt.getTime() < warmUpMs;
+
+/** A plan in the line of revisions that operations carry on: what was reserved for an older plan gives way to it, and it to every operation. */
+export const planRevisionOf = ({ version }: Pick<Activity, 'version'>): number => version - 1;

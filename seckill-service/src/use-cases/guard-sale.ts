@@ -1,6 +1,6 @@
 import type { LiveSigns, SaleUpkeep } from '../data/sale-upkeep';
 import { isBefore } from '../data/stream-entries';
-import type { Activity } from '../domain/activity';
+import { isBeingWarmedUp, type Activity } from '../domain/activity';
 import { rebuildSale, type RebuildReason, type RebuildSale } from './rebuild-sale';
 
 export interface SaleGuard {
@@ -17,19 +17,18 @@ interface Recorded {
   entryId: string;
 }
 
-/** Damage that a rebuild did not mend is none that another one would. */
-const damageRestMs = 60_000;
+/** Where the ledger's counter has units that no row holds, there is nobody to remember, however often it is rebuilt. */
+const forgetfulRestMs = 60_000;
 
 /** Looks whether Redis still has what it had: cheap enough for every second, and all that has to be seen that soon. */
 export function createSaleGuard(deps: RebuildSale & { upkeep: Pick<SaleUpkeep, 'signs'> }): SaleGuard {
   const recordedOf = new Map<string, Recorded>();
-  const mendedAt = new Map<string, number>();
+  const rememberedAt = new Map<string, number>();
 
-  function isMended(activityId: string, reason: RebuildReason): boolean {
-    if (reason !== 'damaged') return false;
-    const isMended = Date.now() - (mendedAt.get(activityId) ?? 0) < damageRestMs;
-    if (!isMended) mendedAt.set(activityId, Date.now());
-    return isMended;
+  function wasJustRemembered(activityId: string): boolean {
+    const isRecent = Date.now() - (rememberedAt.get(activityId) ?? 0) < forgetfulRestMs;
+    if (!isRecent) rememberedAt.set(activityId, Date.now());
+    return isRecent;
   }
 
   return {
@@ -39,14 +38,16 @@ export function createSaleGuard(deps: RebuildSale & { upkeep: Pick<SaleUpkeep, '
       recordedOf.set(activityId, recorded);
     },
     async look(activity) {
+      if (isBeingWarmedUp(activity, new Date())) return false;
       const signs = await deps.upkeep.signs(activity.id);
       const reason = reasonToRebuild(activity, signs, recordedOf.get(activity.id));
-      if (reason === undefined || isMended(activity.id, reason)) return false;
+      if (reason === undefined || (reason === 'forgot-buyers' && wasJustRemembered(activity.id)))
+        return false;
       return rebuildSale(deps, activity, reason);
     },
     forgetAllBut(activities) {
       const known = new Set(activities.map(({ id }) => id));
-      for (const map of [recordedOf, mendedAt])
+      for (const map of [recordedOf, rememberedAt])
         for (const id of map.keys()) if (!known.has(id)) map.delete(id);
     },
   };
@@ -60,7 +61,7 @@ function reasonToRebuild(
   if (signs.epoch !== epoch) return 'lost';
   if (signs.stock === undefined || signs.stock < 0) return 'damaged';
   // Whoever has bought is remembered, also when it was given back.
-  if (sold > 0 && signs.buyers === 0) return 'damaged';
+  if (sold > 0 && signs.buyers === 0) return 'forgot-buyers';
   // A replica that took over, or a restart with an older file: the relay had read further than this Redis says.
   if (recorded?.epoch === epoch && isBefore(signs.lastRead ?? '0-0', recorded.entryId)) return 'went-back';
   return undefined;

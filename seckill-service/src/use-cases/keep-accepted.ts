@@ -139,10 +139,12 @@ function inParts(batches: KeptBatch[]): KeptBatch[][] {
   return parts;
 }
 
-/** Everything up to it has left the stream, in the epoch that it was put there in, and on the server that it was put there. */
-const isRecorded = (batch: KeptBatch, { epoch, firstEntryId }: Progress): boolean =>
+/** The relay has read it, and it has left the stream: in the epoch that it was put there in, and on the server that it was put there. */
+const isRecorded = (batch: KeptBatch, { epoch, firstEntryId, lastRead }: Progress): boolean =>
   batch.epoch === epoch &&
   !batch.isDoubtful &&
+  lastRead !== undefined &&
+  !isBefore(lastRead, batch.entryId) &&
   (firstEntryId === undefined || isBefore(batch.entryId, firstEntryId));
 
 function purchasesFrom(text: string): KeptPurchase[] {

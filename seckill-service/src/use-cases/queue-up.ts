@@ -43,8 +43,8 @@ export async function enterQueue(
   const now = Date.now();
   if (statusOf(activity, sale.live, new Date(now)) === 'ENDED') throw errors.ended();
   const opensInMs = activity.startsAt.getTime() - plan.opensMinutes * 60_000 - now;
-  if (!activity.warmedAt || opensInMs > 0)
-    throw errors.waitingRoomNotOpen({ retryAfterSeconds: Math.max(1, Math.ceil(opensInMs / 1_000)) });
+  // Whether it is warmed up makes no difference: that may come as late as the start.
+  if (opensInMs > 0) throw errors.waitingRoomNotOpen({ retryAfterSeconds: Math.ceil(opensInMs / 1_000) });
   return standAt(deps, sale, { holder, ...(await enter(deps, sale, { holder, held })) });
 }
 
