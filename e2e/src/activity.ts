@@ -16,6 +16,8 @@ export async function openActivity(
     perUserLimit: number;
     paymentTimeoutSeconds: number;
     durationSeconds?: number;
+    /** People per second; without it, everybody is let in at once. */
+    waitingRoomRate?: number;
     /** A second ago unless said. */
     startsInSeconds?: number;
   },
@@ -42,6 +44,7 @@ export async function openActivity(
       starts_at: startsAt.toISOString(),
       ends_at: new Date(startsAt.getTime() + (plan.durationSeconds ?? 3_600) * 1_000).toISOString(),
       payment_timeout_seconds: plan.paymentTimeoutSeconds,
+      ...(plan.waitingRoomRate && { waiting_room: { rate: plan.waitingRoomRate } }),
     },
   });
   await api.must(`POST /api/v1/admin/seckill/warmup/${activity.id}`, { token: adminToken });

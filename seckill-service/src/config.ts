@@ -16,6 +16,14 @@ const challenge = z.discriminatedUnion('kind', [
 ]);
 export type ChallengeConfig = z.output<typeof challenge>;
 
+const adaptiveAdmission = z
+  .strictObject({
+    least: z.int().min(1).max(100_000),
+    most: z.int().min(1).max(100_000),
+    backlog: z.int().min(1).max(10_000_000),
+  })
+  .refine(({ least, most }) => least <= most, { path: ['most'], message: 'must not be below least' });
+
 const schema = z.object({
   ...serviceConfig,
   /** `api` answers buyers, `worker` carries what they bought on to MySQL and Kafka; `all` does both in one process. */
@@ -28,7 +36,7 @@ const schema = z.object({
   backlogLimit: integer(1, 10_000_000).default(200_000),
   /** A sold-out activity is answered from memory for at most this long until Redis confirms it; 0: never. */
   soldOutTtlMs: integer(0, 1_000).default(1_000),
-  /** The most event streams of reservations that are open at once in this process. */
+  /** The most event streams of reservations and of waiting rooms that are open at once in this process. */
   resultStreamLimit: integer(1, 100_000).default(2_000),
   /** After this long a stream ends, and its client connects again if it still wants it. */
   resultStreamSeconds: integer(1, 86_400).default(900),
@@ -56,6 +64,12 @@ const schema = z.object({
   }),
   /** So many minutes before its start the worker warms a planned activity up; 0: never. */
   warmUpMinutes: integer(0, 1_440).default(5),
+  /** How often the worker lets people out of the waiting rooms. */
+  admissionTickMs: integer(20, 1_000).default(200),
+  /** How many an adaptive waiting room admits per second, and beyond how many purchases that wait to be recorded it slows down. */
+  adaptiveAdmission: jsonOr(adaptiveAdmission).default({ least: 20, most: 5_000, backlog: 2_000 }),
+  /** How often those who follow their place in a waiting room are told of it. */
+  queueTellMs: integer(100, 60_000).default(1_000),
   /** How often the worker looks whether Redis still has the live sales. */
   guardMs: integer(100, 60_000).default(1_000),
   /** How often the worker compares Redis with the ledger, and repairs what is wrong. */

@@ -8,7 +8,9 @@ import { createLiveSales } from './data/live-sale';
 import { createResultNews } from './data/result-news';
 import { createSaleControl } from './data/sale-control';
 import { purchasesOf, sizeOf } from './data/stream-entries';
+import { createWaitingRooms } from './data/waiting-rooms';
 import { repairing, service, type Ground } from './ground';
+import { createAdmissions } from './handlers/admissions';
 import { createBacklogGauge } from './handlers/backlog';
 import { eventHandlers } from './handlers/events';
 import { createOperationTimer } from './handlers/operation-timer';
@@ -65,6 +67,10 @@ export function createWorker({ config, runtime, foundation, activities }: Ground
   );
   const warmUps = createWarmUpTimer({ ...deps, products, onWarmedUp: undrained.refresh }, config);
   const gauge = createBacklogGauge({ ...runtime, backlog, streams: undrained.streams });
+  const admissions = createAdmissions(
+    { ...deps, backlog, rooms: createWaitingRooms(foundation), adaptive: config.adaptiveAdmission },
+    { tickMs: config.admissionTickMs },
+  );
   const components = [
     undrained,
     gauge,
@@ -72,6 +78,7 @@ export function createWorker({ config, runtime, foundation, activities }: Ground
     consumer,
     client,
     operations,
+    admissions,
     ...warmUps,
     ...reconciler.components,
   ];

@@ -1,3 +1,5 @@
+import type { WaitingRoomPlan } from './waiting-room';
+
 export type ActivityStatus = 'NOT_STARTED' | 'OPEN' | 'PAUSED' | 'SOLD_OUT' | 'ENDED';
 
 /** What operators have made of the sale; CLOSED is final. */
@@ -19,6 +21,8 @@ export interface Activity {
   paymentTimeoutSeconds: number;
   /** Only purchases with a purchase token are decided. */
   tokenRequired: boolean;
+  /** Null: everybody is let in at once. */
+  waitingRoom: WaitingRoomPlan | null;
   /** Counts how often the live sale was built in Redis. Who acts for another epoch than the current one is late, and is refused. */
   epoch: number;
   warmedAt: Date | null;
@@ -44,6 +48,7 @@ export type ActivityPlan = Pick<
   | 'endsAt'
   | 'paymentTimeoutSeconds'
   | 'tokenRequired'
+  | 'waitingRoom'
 >;
 
 /** What Redis holds of a warmed activity. */
@@ -62,6 +67,8 @@ export function planActivity(
 ): Activity {
   return {
     ...plan,
+    // Without them whoever knows the address of the sale would walk past the room.
+    tokenRequired: plan.tokenRequired || plan.waitingRoom !== null,
     id,
     productName: product.name,
     price: product.price,

@@ -10,9 +10,11 @@ import type { ActivityRepository } from '../data/activity-repository';
 import type { LiveSales } from '../data/live-sale';
 import { OtherEpoch, reservationLedger } from '../data/reservation-ledger';
 import type { ResultNews } from '../data/result-news';
+import { saleRecordLog } from '../data/sale-record-log';
 import type { SaleUpkeep } from '../data/sale-upkeep';
 import type { Activity } from '../domain/activity';
 import type { AcceptedPurchase, KeptPurchase, Reservation } from '../domain/reservation';
+import { soldBatch } from '../domain/sale-record';
 
 export interface RecordPurchases {
   db: DataSource;
@@ -106,7 +108,7 @@ async function takeIntoEpoch(
 
 class WouldOversell extends Error {}
 
-/** One transaction for all; false, and nothing written, when the activity has not that many units. */
+/** One transaction for all, record and all; false, and nothing written, when the activity has not that many units. */
 async function writeAll(
   { db }: RecordPurchases,
   activity: Activity,
@@ -120,8 +122,11 @@ async function writeAll(
   } as const;
   try {
     await inTransaction(db, async (tx) => {
-      const units = await reservationLedger.insertNew(tx, batch, purchases);
-      if (units > 0 && !(await reservationLedger.addSold(tx, activity, units))) throw new WouldOversell();
+      const written = await reservationLedger.insertNew(tx, batch, purchases);
+      if (written.length === 0) return;
+      const sold = soldBatch(batch.batchId, written);
+      if (!(await reservationLedger.addSold(tx, activity, sold.units))) throw new WouldOversell();
+      await saleRecordLog.append(tx, activity.id, { kind: 'SOLD', payload: sold });
     });
     return true;
   } catch (error) {
@@ -144,19 +149,29 @@ async function writeOneByOne(
 
 /** The end of a purchase that Redis accepted and that cannot be kept: its buyer can read it, and is told. Once, however often it is called. */
 export async function reject(
-  { db, outbox, logger, metrics }: Pick<RecordPurchases, 'db' | 'outbox' | 'logger' | 'metrics'>,
+  {
+    db,
+    activities,
+    outbox,
+    logger,
+    metrics,
+  }: Pick<RecordPurchases, 'db' | 'activities' | 'outbox' | 'logger' | 'metrics'>,
   activityId: string,
   { purchase, reason }: { purchase: KeptPurchase; reason: 'sold-out' | 'over-limit' },
 ): Promise<void> {
   const { reservationId } = purchase;
   logger.error('the ledger refused a purchase that Redis accepted', { activityId, reservationId, reason });
   const refused = { activityId, batchId: randomUUID(), status: 'REJECTED', reason } as const;
-  const units = await inTransaction(db, async (tx) => {
+  const isNew = await inTransaction(db, async (tx) => {
     const written = await reservationLedger.insertNew(tx, refused, [purchase]);
-    if (written > 0) await outbox.add(tx, [rejected(activityId, purchase, reason)]);
-    return written;
+    if (written.length === 0) return false;
+    await outbox.add(tx, [rejected(activityId, purchase, reason)]);
+    await activities.lock(tx, activityId);
+    const payload = { ...soldBatch(refused.batchId, written), reason };
+    await saleRecordLog.append(tx, activityId, { kind: 'REJECTED', payload });
+    return true;
   });
-  if (units > 0) rejections(metrics).inc({ reason });
+  if (isNew) rejections(metrics).inc({ reason });
   outbox.wake();
 }
 
