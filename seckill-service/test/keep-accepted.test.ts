@@ -17,8 +17,8 @@ beforeAll(async () => {
 afterAll(() => fixture.stop());
 
 const keeperOf = (limit: number) => createAcceptedPurchases({ ...fixture.deps, logger: silentLogger, limit });
-const batchOf = (activityId: string, entryId: string, users: number[]) => ({
-  activityId,
+const batchOf = (sale: string, entryId: string, users: number[]) => ({
+  sale,
   epoch: 1,
   entryId,
   values: users.flatMap((user) => [user, 1, '', 500_000 + user, 400_000 + user, '']),

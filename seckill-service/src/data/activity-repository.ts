@@ -10,6 +10,8 @@ export interface ActivityRepository {
   changePlan(id: string, version: number, plan: Partial<ActivityPlan & { price: number }>): Promise<boolean>;
   /** Keeps everybody else who changes the activity or what it has sold waiting until the transaction ends. */
   lock(tx: EntityManager, id: string): Promise<Activity>;
+  /** Before its live sale is built for the first time: the number stays. */
+  split(tx: EntityManager, id: string, buckets: number): Promise<void>;
   /** The next epoch of the live sale, after the one that MySQL knows and after the given one. */
   startEpoch(tx: EntityManager, id: string, after: number): Promise<Activity>;
   /** The activities whose purchases may still wait in Redis. */
@@ -43,6 +45,9 @@ export function createActivityRepository(db: DataSource): ActivityRepository {
     },
     lock: (tx, id) =>
       tx.withRepository(table).findOneOrFail({ where: { id }, lock: { mode: 'pessimistic_write' } }),
+    async split(tx, id, buckets) {
+      await tx.query('UPDATE activities SET buckets = ? WHERE id = ? AND warmed_at IS NULL', [buckets, id]);
+    },
     async startEpoch(tx, id, after) {
       await tx.query(
         'UPDATE activities SET epoch = GREATEST(epoch, ?) + 1, warmed_at = COALESCE(warmed_at, ?), drained_at = NULL WHERE id = ?',

@@ -19,6 +19,8 @@ export interface Activity {
   paymentTimeoutSeconds: number;
   /** Only purchases with a purchase token are decided. */
   tokenRequired: boolean;
+  /** Into how many live sales it is split (bucket.ts), from its warm-up on. */
+  buckets: number;
   /** Counts how often the live sale was built in Redis. Who acts for another epoch than the current one is late, and is refused. */
   epoch: number;
   warmedAt: Date | null;
@@ -66,6 +68,7 @@ export function planActivity(
     productName: product.name,
     price: product.price,
     sold: 0,
+    buckets: 1,
     epoch: 0,
     warmedAt: null,
     drainedAt: null,

@@ -8,7 +8,9 @@ import { isLive, ledgerCount, type LedgerEntry } from '../data/ledger-count';
 import type { LiveSales } from '../data/live-sale';
 import { pendingReturns } from '../data/pending-returns';
 import type { SaleUpkeep } from '../data/sale-upkeep';
+import type { BuyerRecord } from '../data/buyer-records';
 import type { Activity } from '../domain/activity';
+import { byHome } from '../domain/bucket';
 import { noteRepair } from './note-repair';
 import { reservedEvent } from './record-purchases';
 
@@ -50,7 +52,7 @@ export async function settleReturns(deps: RepairRecords): Promise<void> {
 
 /**
  * Compares the ledger's reservations of the next buyers with what Redis remembers of these. Returns the buyer it came to; undefined at the end.
- * One page is a thousand rows in MySQL, and one command in Redis.
+ * One page is a thousand rows in MySQL, and one command a live sale in Redis.
  */
 export async function repairRecords(
   deps: RepairRecords,
@@ -59,7 +61,7 @@ export async function repairRecords(
 ): Promise<string | undefined> {
   const page = await ledgerCount.pageByBuyer(deps.db.manager, activity.id, afterUserId);
   const buyers = [...new Set(page.map(({ userId }) => userId))];
-  const records = await deps.upkeep.recordsOf(activity.id, buyers);
+  const records = await recordsOf(deps, activity, buyers);
   const recordOf = ({ userId, reservationId }: LedgerEntry) =>
     records.get(userId)?.find((record) => record.reservationId === reservationId);
   const orphaned = page.filter(
@@ -69,6 +71,16 @@ export async function repairRecords(
   await releaseOrphans(deps, activity, orphaned);
   await rememberMissing(deps, activity, missing);
   return page.at(-1)?.userId;
+}
+
+async function recordsOf(
+  { upkeep }: RepairRecords,
+  activity: Activity,
+  userIds: string[],
+): Promise<Map<string, BuyerRecord[]>> {
+  const homes = [...byHome(activity, userIds, (userId) => userId)];
+  const found = await Promise.all(homes.map(([sale, own]) => upkeep.recordsOf(sale, own)));
+  return new Map(found.flatMap((records) => [...records]));
 }
 
 async function releaseOrphans(
@@ -95,7 +107,10 @@ async function rememberMissing(
   const ids = missing.map(({ reservationId }) => reservationId);
   const amount = await inTransaction(deps.db, async (tx) => {
     const live = await ledgerCount.lockLive(tx, ids);
-    return live.length > 0 ? deps.upkeep.remember(activity, live) : 0;
+    let remembered = 0;
+    for (const [sale, own] of byHome(activity, live, ({ userId }) => userId))
+      remembered += await deps.upkeep.remember({ sale, epoch: activity.epoch }, own);
+    return remembered;
   });
   await noteRepair(deps, activity, { kind: 'remembered', amount, reason: 'live in the ledger' });
 }

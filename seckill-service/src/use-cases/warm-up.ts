@@ -6,6 +6,8 @@ import { openNextEpoch, rebuildSale, type RebuildSale } from './rebuild-sale';
 
 export interface WarmUp extends RebuildSale {
   products: Products;
+  /** Into how many buckets a live sale is split. */
+  stockBuckets: number;
   onWarmedUp: () => Promise<void>;
 }
 
@@ -45,7 +47,10 @@ function open(deps: WarmUp, found: Activity): Promise<void> {
     const current = await deps.activities.lock(tx, found.id);
     if (current.version !== found.version) throw errors.versionChanged({ meta: { activityId: found.id } });
     if (current.warmedAt) return;
-    const { activity, free } = await openNextEpoch(deps, tx, { activityId: found.id, closedForMs: 0 });
-    deps.logger.info('activity warmed up', { activityId: found.id, epoch: activity.epoch, free });
+    await deps.activities.split(tx, found.id, deps.stockBuckets);
+    const seen = { id: found.id, buckets: deps.stockBuckets };
+    const { activity, free } = await openNextEpoch(deps, tx, { seen, closedForMs: 0 });
+    const { epoch, buckets } = activity;
+    deps.logger.info('activity warmed up', { activityId: found.id, epoch, buckets, free });
   });
 }
