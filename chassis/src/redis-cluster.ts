@@ -87,15 +87,16 @@ export function duplicateUnrepeated(redis: Redis): Redis {
   return duplicate;
 }
 
-/** Calls `listener` whenever a connection to a server was lost, or its slots are another server's: what it says from then on may be another's word. */
+/** Calls `listener` whenever a connection to a server was lost, or there is another one: what is said from then on may be another server's word. */
 export function onServerChange(redis: Redis, listener: () => void): void {
-  const cluster = asCluster(redis);
   redis.on('close', listener);
-  cluster?.on('-node', listener);
-  cluster?.on('+node', (connection: Redis) => {
-    listener();
-    connection.on('close', listener);
-  });
+  // What never was connected has said nothing.
+  asCluster(redis)?.on('+node', (connection: Redis) =>
+    connection.on('ready', () => {
+      listener();
+      connection.once('close', listener);
+    }),
+  );
 }
 
 /** A connection of its own for channels. Every node of a cluster has every message: it is connected to one of them, and from a lost one to the next. */

@@ -2,6 +2,7 @@ import { eventually } from '@onrush/chassis/testing/wait';
 import { salesOf } from '../src/domain/bucket';
 import { errors } from '../src/errors';
 import { rebuildSale } from '../src/use-cases/rebuild-sale';
+import { settleReturns } from '../src/use-cases/repair-records';
 import { buckets, startBucketFixture, type BucketFixture } from './bucket-fixture';
 import { usersFrom, type Bought } from './reconcile-fixture';
 
@@ -73,13 +74,43 @@ test('a server that is killed takes only its bucket with it: 503 at once, nobody
   });
 }, 40_000);
 
+test('what a server that is away cannot be told of releases waits for it, and what others can does not', async () => {
+  const activityId = await fixture.openActivity({ total: 9 });
+  const users = [0, 1].map((bucket) => fixture.usersOf(activityId, bucket, 1)[0] ?? 0);
+  const bought = await fixture.sell(activityId, users);
+  await fixture.atRest(activityId);
+  const ids = users.map((user) => bought.get(user)?.reservation_id ?? '');
+  await fixture.db.query(`UPDATE reservations SET status = 'RELEASED' WHERE id IN (?)`, [ids]);
+  await fixture.db.query('UPDATE activities SET sold = 0 WHERE id = ?', [activityId]);
+  await fixture.db.query('INSERT INTO pending_returns VALUES ?', [
+    users.map((user, index) => [ids[index], activityId, user, new Date()]),
+  ]);
+  const lost = await memberOf(activityId, 1);
+
+  await lost.kill();
+  await settleReturns(fixture.deps);
+  const [row, ...others] = await fixture.db.query<{ reservation_id: string }[]>(
+    'SELECT reservation_id FROM pending_returns WHERE activity_id = ?',
+    [activityId],
+  );
+  await lost.start();
+  await fixture.cluster.whole();
+  await eventually(async () => {
+    await settleReturns(fixture.deps);
+    return (await fixture.free(activityId)).join() === '3,3,3';
+  });
+
+  expect([row?.reservation_id, others.length]).toEqual([ids[1], 0]);
+  expect(await fixture.atRest(activityId)).toMatchObject({ status: 'BALANCED', epoch: 1 });
+});
+
 test('a server that hangs keeps nobody longer than a second, and the buyers of others not at all', async () => {
   const activityId = await fixture.openActivity({ total: 30 });
   const hung = await memberOf(activityId, 2);
   await fixture.codesOf(activityId, usersFrom(120_000, 6));
-  const timed = async (user: number) => {
+  const timed = async (user: number, of = activityId) => {
     const began = performance.now();
-    const { status } = await fixture.buy(activityId, user);
+    const { status } = await fixture.buy(of, user);
     return { status, took: performance.now() - began };
   };
   const users = Array.from(
@@ -87,13 +118,25 @@ test('a server that hangs keeps nobody longer than a second, and the buyers of o
     (_, bucket) => fixture.usersOf(activityId, bucket, 1)[0] ?? 0,
   );
 
+  const empty = await fixture.openActivity({ total: 3 });
+  await fixture.codesOf(
+    empty,
+    [0, 1].flatMap((bucket) => fixture.usersOf(empty, bucket, 1)),
+  );
+
   hung.pause();
-  const answers = await Promise.all(users.map(timed));
+  const answers = await Promise.all(users.map((user) => timed(user)));
+  // What they want is where nobody answers.
+  const uncertain = await Promise.all(
+    [0, 0, 1, 1].map((bucket) => timed(fixture.usersOf(empty, bucket, 1)[0] ?? 0, empty)),
+  );
   hung.goOn();
 
   expect(answers.map(({ status }) => status)).toEqual([202, 202, 503]);
   expect(answers[2]?.took).toBeLessThan(1_500);
   expect(Math.max(answers[0]?.took ?? 0, answers[1]?.took ?? 0)).toBeLessThan(500);
+  expect(uncertain.map(({ status }) => status)).toEqual([503, 503, 503, 503]);
+  expect(Math.max(...uncertain.map(({ took }) => took))).toBeLessThan(1_500);
   await fixture.cluster.whole();
   expect(await fixture.buyAtLast(activityId, users[2] ?? 0)).toBeDefined();
   expect(await fixture.atRest(activityId)).toMatchObject({ status: 'BALANCED' });

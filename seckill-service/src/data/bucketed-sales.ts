@@ -21,6 +21,15 @@ export interface BucketedSales {
   logger: Logger;
 }
 
+/** Purchases that their own bucket has decided. */
+interface RefusedHere {
+  sale: string;
+  purchases: NumberedPurchase[];
+  answers: PurchaseAnswer[];
+  /** By the clock of performance.now(). */
+  until: number;
+}
+
 /** After this long a buyer is told to come back: others have taken, again and again, what was fetched for them. */
 const longestMs = 800;
 const longestRestMs = 10;
@@ -34,14 +43,19 @@ export function createBucketedSales(options: BucketedSales): LiveSales {
   const { sales, buckets, moves, hot, keys, logger } = options;
   const inTurn = createTurns();
 
+  /** A bucket is known to be warmed up: where there is none, Redis has lost it. */
+  async function decide(sale: string, purchases: NumberedPurchase[]): Promise<PurchaseAnswer[]> {
+    const { answers } = await sales.buy(sale, purchases);
+    return answers.map((answer) => (isRefused(answer, 'not-warmed-up') ? paused : answer));
+  }
+
   async function buyInBucket(sale: string, purchases: NumberedPurchase[]): Promise<Decision> {
-    const decision = await sales.buy(sale, purchases);
-    // It is known to be warmed up, so that Redis has lost it.
-    const answers = decision.answers.map((answer) => (isRefused(answer, 'not-warmed-up') ? paused : answer));
+    const until = performance.now() + longestMs;
+    const answers = await decide(sale, purchases);
     if (!answers.some((answer) => isRefused(answer, 'sold-out'))) return { answers, soldOut: undefined };
     const activity = await buckets.of(activityOf(sale));
     // One at a time, so that those of one process do not take from each other what they have fetched.
-    return inTurn(activity.id, () => buyElsewhere(activity, { sale, purchases, answers })).catch(
+    return inTurn(activity.id, () => buyElsewhere(activity, { sale, purchases, answers, until })).catch(
       (error: unknown) => {
         logger.warn('not known whether an activity is sold out', { activityId: activity.id, sale, error });
         return { answers: settled(answers, 'undecided'), soldOut: undefined };
@@ -52,9 +66,8 @@ export function createBucketedSales(options: BucketedSales): LiveSales {
   /** Changes those of the answers that say "sold out". */
   async function buyElsewhere(
     activity: Split,
-    { sale, purchases, answers }: { sale: string; purchases: NumberedPurchase[]; answers: PurchaseAnswer[] },
+    { sale, purchases, answers, until }: RefusedHere,
   ): Promise<Decision> {
-    const until = performance.now() + longestMs;
     for (let earlier: StockLook | undefined; performance.now() < until;) {
       const refused = [...purchases.keys()].filter((index) => isRefused(answers[index], 'sold-out'));
       if (refused.length === 0) return { answers, soldOut: undefined };
@@ -69,8 +82,8 @@ export function createBucketedSales(options: BucketedSales): LiveSales {
       if (possible.length > 0) {
         const units = possible.reduce((sum, { quantity }) => sum + quantity, 0);
         await moves.bring(look, { sale, units });
-        const again = await sales.buy(sale, wanted);
-        refused.forEach((index, place) => (answers[index] = again.answers[place] ?? paused));
+        const again = await decide(sale, wanted);
+        refused.forEach((index, place) => (answers[index] = again[place] ?? undecided));
         // Somebody else has what was fetched, and perhaps fetches in turn.
         if (earlier) await wait(Math.random() * longestRestMs);
       }

@@ -62,18 +62,24 @@ export function createAcceptedPurchases(deps: KeepAccepted): AcceptedPurchases {
     while (purchases > limit) purchases -= kept.shift()?.purchases ?? 0;
   }
 
+  /** One bucket whose server is away must not keep the others from it. */
   async function check(): Promise<void> {
-    for (const sale of new Set(kept.map((batch) => batch.sale))) {
-      const progress = await upkeep.progress(sale);
-      // Lost, or being rebuilt: whoever rebuilds it will tell by a new epoch.
-      if (!progress) continue;
-      const own = kept.filter((batch) => batch.sale === sale);
-      drop(own.filter((batch) => isRecorded(batch, progress)));
-      await handOver(
-        { sale, epoch: progress.epoch },
-        own.filter(({ epoch, isDoubtful }) => isDoubtful || epoch !== progress.epoch),
-      );
-    }
+    const failures: unknown[] = [];
+    for (const sale of new Set(kept.map((batch) => batch.sale)))
+      await checkSale(sale).catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw new AggregateError(failures, 'some live sales were not asked');
+  }
+
+  async function checkSale(sale: string): Promise<void> {
+    const progress = await upkeep.progress(sale);
+    // Lost, or being rebuilt: whoever rebuilds it will tell by a new epoch.
+    if (!progress) return;
+    const own = kept.filter((batch) => batch.sale === sale);
+    drop(own.filter((batch) => isRecorded(batch, progress)));
+    await handOver(
+      { sale, epoch: progress.epoch },
+      own.filter(({ epoch, isDoubtful }) => isDoubtful || epoch !== progress.epoch),
+    );
   }
 
   function drop(batches: KeptBatch[]): void {

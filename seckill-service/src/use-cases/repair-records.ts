@@ -30,23 +30,29 @@ const lateAfterMs = 5_000;
 
 const isLate = (at: Date): boolean => Date.now() - at.getTime() > lateAfterMs;
 
-/** Carries on releases whose process died before it told Redis, and forgets those that Redis has. */
+/** Carries on releases whose process died before it told Redis, and forgets those that Redis has. What it cannot be told now has to wait. */
 export async function settleReturns(deps: RepairRecords): Promise<void> {
   for (;;) {
     const returns = await pendingReturns.findAny(deps.db, returnsAtOnce);
-    const released = await Promise.all(
+    const answers = await Promise.allSettled(
       returns.map(({ activityId, userId, reservationId: id }) =>
         deps.sales.release({ id, activityId, userId }, { restock: true }),
       ),
     );
-    const late = returns.filter(({ releasedAt }, index) => released[index] && isLate(releasedAt));
-    await pendingReturns.remove(deps.db, returns);
+    const told = returns.flatMap((pending, index) => {
+      const answer = answers[index];
+      return answer?.status === 'fulfilled' ? { ...pending, isReleased: answer.value } : [];
+    });
+    const late = told.filter(({ isReleased, releasedAt }) => isReleased && isLate(releasedAt));
+    await pendingReturns.remove(deps.db, told);
     for (const [activityId, own] of Map.groupBy(late, (pending) => pending.activityId)) {
       const activity = await deps.activities.find(activityId);
       const repair = { kind: 'released', amount: own.length, reason: 'its process died' } as const;
       if (activity) await noteRepair(deps, activity, repair);
     }
-    if (returns.length < returnsAtOnce) return;
+    const waiting = returns.length - told.length;
+    if (waiting > 0) deps.logger.warn('redis was not told of releases, they come back', { waiting });
+    if (told.length < returnsAtOnce) return;
   }
 }
 
