@@ -1,4 +1,5 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Redis } from 'ioredis';
@@ -6,7 +7,13 @@ import { createLocks } from '../src/lock';
 import { createMetrics } from '../src/metrics';
 import { createKeys, createRedis, loadScript } from '../src/redis';
 import { createRedisChannels } from '../src/redis-channels';
-import { connectNodes, duplicateUnrepeated, isClusterUrl, onServerChange } from '../src/redis-cluster';
+import {
+  connectNodes,
+  duplicateUnrepeated,
+  isClusterUrl,
+  onServerChange,
+  serversOf,
+} from '../src/redis-cluster';
 import { leaseWorkerId } from '../src/snowflake';
 import { createStreamRelay } from '../src/stream-relay';
 import { recordingLogger, silentLogger } from '../src/testing/logger';
@@ -108,6 +115,28 @@ test('locks, worker numbers and relayed streams work there as they do on one ser
   expect(fence).toBe(1);
   expect(relayed.toSorted()).toEqual(streams.toSorted());
   expect(await Promise.all(streams.map((stream) => redis.xlen(stream)))).toEqual([0, 0, 0, 0, 0]);
+});
+
+test('a command whose answer was lost is not sent again', async () => {
+  const hot = duplicateUnrepeated(redis);
+  await hot.connect();
+  await connectNodes(hot);
+  const key = keys('once');
+  const member = await cluster.memberOf(key);
+  const connection = serversOf(hot).find(({ options }) => options.port === member.port);
+  const { stream } = connection as unknown as { stream: Socket };
+
+  member.pause();
+  const answer = hot.incr(key).catch((error: Error) => error);
+  await eventually(() => stream.writableLength === 0);
+  stream.destroy();
+  member.goOn();
+
+  expect(await answer).toBeInstanceOf(Error);
+  await eventually(async () => (await member.redis.get(key)) !== null);
+  await eventually(async () => (await hot.ping()) === 'PONG');
+  expect(await member.redis.get(key)).toBe('1');
+  hot.disconnect();
 });
 
 test('without one server its slots fail at once, the others go on, and it is used again when it is back', async () => {

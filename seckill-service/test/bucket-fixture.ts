@@ -22,6 +22,8 @@ export interface BucketFixture extends ReconcileFixture {
   /** The first half of a move, after which whoever made it has died. Returns the units ever taken that way. */
   take(activityId: string, from: number, to: number): Promise<number>;
   give(activityId: string, from: number, to: number, sent: number): Promise<number>;
+  /** Both, for another epoch. Returns what they say. */
+  moveInEpoch(activityId: string, epoch: number): Promise<number[]>;
   /** Codes of the answers of so many buyers who come together; 0 of those who have bought. */
   codesOf(activityId: string, users: number[], quantity?: number): Promise<number[]>;
 }
@@ -72,6 +74,10 @@ export async function startBucketFixture(
       takeScript.run(redis, [keyOf(activityId, from)], [await epochOf(activityId), to, 1]),
     give: async (activityId, from, to, sent) =>
       giveScript.run(redis, [keyOf(activityId, to)], [await epochOf(activityId), from, sent]),
+    moveInEpoch: async (activityId, epoch) => [
+      await takeScript.run(redis, [keyOf(activityId, 0)], [epoch, 1, 1]),
+      await giveScript.run(redis, [keyOf(activityId, 1)], [epoch, 0, 1]),
+    ],
     codesOf: (activityId, users, quantity = 1) =>
       Promise.all(users.map(async (user) => (await fixture.buy(activityId, user, { quantity })).body.code)),
     async stop() {

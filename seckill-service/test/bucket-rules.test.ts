@@ -1,3 +1,6 @@
+import { createKeys } from '@onrush/chassis/redis';
+import { silentLogger } from '@onrush/chassis/testing/logger';
+import { createBucketedSales } from '../src/data/bucketed-sales';
 import { activityOf, deal, homeOf, salesOf } from '../src/domain/bucket';
 import {
   hasForgotten,
@@ -72,4 +75,28 @@ test('a bucket that got what nobody has sent tells that another one has forgotte
 
   expect(hasForgotten(got, look(bucket({ sent: [0, 1] }), bucket({})))).toBe(true);
   expect(hasForgotten(got, look(bucket({ sent: [0, 2] }), bucket({})))).toBe(false);
+});
+
+test('"sold out" is said only when nothing came between the last two looks', async () => {
+  const id12 = { id: '12', buckets: 2 };
+  const [sale = ''] = salesOf(id12);
+  const looks = [0, 1, 1].map((came) => look(bucket({ came }), bucket({})));
+  const left = [...looks];
+  const sales = createBucketedSales({
+    sales: {
+      buy: () => Promise.resolve({ answers: [{ accepted: false, reason: 'sold-out' }], soldOut: undefined }),
+    } as never,
+    buckets: { of: () => Promise.resolve(id12), homeOf: () => sale },
+    moves: { look: () => Promise.resolve(left.shift()) } as never,
+    hot: { hlen: () => Promise.resolve(3) } as never,
+    keys: createKeys('', 'seckill'),
+    logger: silentLogger,
+  });
+  const purchase = { activityId: '12', userId: '1', quantity: 1, idempotencyKey: '', tokenId: '' };
+
+  const decision = await sales.buy(sale, [{ ...purchase, reservationId: '1', orderNo: '2' }]);
+
+  expect(decision.answers).toEqual([{ accepted: false, reason: 'sold-out' }]);
+  expect(left).toEqual([]);
+  expect(decision.soldOut).toEqual({ epoch: '1', perUserLimit: 1, buyers: 3 });
 });

@@ -32,7 +32,9 @@ interface RefusedHere {
 
 /** After this long a buyer is told to come back: others have taken, again and again, what was fetched for them. */
 const longestMs = 800;
-const longestRestMs = 10;
+const longestPauseMs = 10;
+/** A server that hangs costs a second: not every one of those who would need it. */
+const restMs = 500;
 
 /**
  * Activities as a whole, whatever number of buckets they have. A purchase is decided in its buyer's bucket; where that has too few units, they are
@@ -42,6 +44,8 @@ const longestRestMs = 10;
 export function createBucketedSales(options: BucketedSales): LiveSales {
   const { sales, buckets, moves, hot, keys, logger } = options;
   const inTurn = createTurns();
+  /** Activities with a bucket that could not be asked, and until when nobody waits for it again. */
+  const restingUntil = new Map<string, number>();
 
   /** A bucket is known to be warmed up: where there is none, Redis has lost it. */
   async function decide(sale: string, purchases: NumberedPurchase[]): Promise<PurchaseAnswer[]> {
@@ -54,9 +58,13 @@ export function createBucketedSales(options: BucketedSales): LiveSales {
     const answers = await decide(sale, purchases);
     if (!answers.some((answer) => isRefused(answer, 'sold-out'))) return { answers, soldOut: undefined };
     const activity = await buckets.of(activityOf(sale));
+    if (performance.now() < (restingUntil.get(activity.id) ?? 0))
+      return { answers: settled(answers, 'undecided'), soldOut: undefined };
+    restingUntil.delete(activity.id);
     // One at a time, so that those of one process do not take from each other what they have fetched.
     return inTurn(activity.id, () => buyElsewhere(activity, { sale, purchases, answers, until })).catch(
       (error: unknown) => {
+        restingUntil.set(activity.id, performance.now() + restMs);
         logger.warn('not known whether an activity is sold out', { activityId: activity.id, sale, error });
         return { answers: settled(answers, 'undecided'), soldOut: undefined };
       },
@@ -85,7 +93,7 @@ export function createBucketedSales(options: BucketedSales): LiveSales {
         const again = await decide(sale, wanted);
         refused.forEach((index, place) => (answers[index] = again[place] ?? undecided));
         // Somebody else has what was fetched, and perhaps fetches in turn.
-        if (earlier) await wait(Math.random() * longestRestMs);
+        if (earlier) await wait(Math.random() * longestPauseMs);
       }
       earlier = look;
     }
