@@ -19,6 +19,8 @@ export interface BucketFixture extends ReconcileFixture {
   /** The key of a bucket's live sale. */
   keyOf(activityId: string, bucket: number, part?: 'state' | 'buyers' | 'stream'): string;
   free(activityId: string): Promise<number[]>;
+  /** Units that ever came back or were added, by bucket. */
+  came(activityId: string): Promise<number[]>;
   /** The first half of a move, after which whoever made it has died. Returns the units ever taken that way. */
   take(activityId: string, from: number, to: number): Promise<number>;
   give(activityId: string, from: number, to: number, sent: number): Promise<number>;
@@ -45,6 +47,12 @@ export async function startBucketFixture(
   const keyOf: BucketFixture['keyOf'] = (activityId, bucket, part = 'state') =>
     fixture.key(salesOf(split(activityId))[bucket] ?? '', part);
   const epochOf = async (activityId: string) => (await fixture.activity(activityId)).epoch;
+  const countsOf = (activityId: string, field: string) =>
+    Promise.all(
+      Array.from({ length: buckets }, async (_, bucket) =>
+        Number(await redis.hget(keyOf(activityId, bucket), field)),
+      ),
+    );
   let lastUser = 1_000;
 
   return {
@@ -64,12 +72,8 @@ export async function startBucketFixture(
         if (homeOf(split(activityId), String(lastUser)) === sale) users.push(lastUser);
       return users;
     },
-    free: (activityId) =>
-      Promise.all(
-        Array.from({ length: buckets }, async (_, bucket) =>
-          Number(await redis.hget(keyOf(activityId, bucket), 'stock')),
-        ),
-      ),
+    free: (activityId) => countsOf(activityId, 'stock'),
+    came: (activityId) => countsOf(activityId, 'came'),
     take: async (activityId, from, to) =>
       takeScript.run(redis, [keyOf(activityId, from)], [await epochOf(activityId), to, 1]),
     give: async (activityId, from, to, sent) =>

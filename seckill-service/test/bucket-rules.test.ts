@@ -77,26 +77,47 @@ test('a bucket that got what nobody has sent tells that another one has forgotte
   expect(hasForgotten(got, look(bucket({ sent: [0, 2] }), bucket({})))).toBe(false);
 });
 
-test('"sold out" is said only when nothing came between the last two looks', async () => {
-  const id12 = { id: '12', buckets: 2 };
-  const [sale = ''] = salesOf(id12);
-  const looks = [0, 1, 1].map((came) => look(bucket({ came }), bucket({})));
-  const left = [...looks];
+/** Buys in the first of two buckets, which has nothing; the others are what `looks` says, one after another. */
+function startSoldOut(looks: (StockLook | Error)[]) {
+  const activity = { id: '12', buckets: 2 };
+  const [sale = ''] = salesOf(activity);
   const sales = createBucketedSales({
     sales: {
       buy: () => Promise.resolve({ answers: [{ accepted: false, reason: 'sold-out' }], soldOut: undefined }),
     } as never,
-    buckets: { of: () => Promise.resolve(id12), homeOf: () => sale },
-    moves: { look: () => Promise.resolve(left.shift()) } as never,
+    buckets: { of: () => Promise.resolve(activity), homeOf: () => sale },
+    moves: {
+      look: () => {
+        const next = looks.shift();
+        return next instanceof Error ? Promise.reject(next) : Promise.resolve(next);
+      },
+    } as never,
     hot: { hlen: () => Promise.resolve(3) } as never,
     keys: createKeys('', 'seckill'),
     logger: silentLogger,
   });
   const purchase = { activityId: '12', userId: '1', quantity: 1, idempotencyKey: '', tokenId: '' };
+  return () => sales.buy(sale, [{ ...purchase, reservationId: '1', orderNo: '2' }]);
+}
 
-  const decision = await sales.buy(sale, [{ ...purchase, reservationId: '1', orderNo: '2' }]);
+test('"sold out" is said only when nothing came between the last two looks', async () => {
+  const looks = [0, 1, 1].map((came) => look(bucket({ came }), bucket({})));
+  const buy = startSoldOut(looks);
+
+  const decision = await buy();
 
   expect(decision.answers).toEqual([{ accepted: false, reason: 'sold-out' }]);
-  expect(left).toEqual([]);
+  expect(looks).toEqual([]);
   expect(decision.soldOut).toEqual({ epoch: '1', perUserLimit: 1, buyers: 3 });
+});
+
+test('after a bucket could not be asked, nobody waits for it until it has rested', async () => {
+  const looks = [new Error('away'), new Error('away')];
+  const buy = startSoldOut(looks);
+
+  const decisions = [await buy(), await buy()];
+
+  const undecided = { answers: [{ accepted: false, reason: 'undecided' }], soldOut: undefined };
+  expect(decisions).toEqual([undecided, undecided]);
+  expect(looks).toHaveLength(1);
 });

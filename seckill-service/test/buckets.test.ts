@@ -197,6 +197,7 @@ test('operations hold in all buckets: pause, resume, units that come and that go
 
   expect((await control(activityId, 'stock', { delta: 7, reason: 'more' })).status).toBe(200);
   expect(await viewOf(activityId)).toMatchObject({ total: 16, remaining: 13 });
+  expect(await fixture.came(activityId)).toEqual([2, 2, 3]);
   expect((await control(activityId, 'stock', { delta: -11, reason: 'fewer' })).status).toBe(200);
   expect(await viewOf(activityId)).toMatchObject({ total: 5, remaining: 2 });
   const tooMany = await control(activityId, 'stock', { delta: -3, reason: 'too many' });
@@ -239,6 +240,7 @@ describe('a sale that is sold out in all buckets', () => {
     await tellCancelled(fixture, { ...bought, activityId, userId: String(owner) });
     const [other = 0] = fixture.usersOf(activityId, 2, 1);
     await eventually(async () => (await buyFar(activityId, other)).status === 202);
+    expect(await fixture.came(activityId)).toEqual([1, 0, 0]);
     expect(await fixture.atRest(activityId)).toMatchObject({ status: 'BALANCED', equation: { free: 0 } });
   });
 });
