@@ -130,6 +130,7 @@ export default defineConfig(
       'bench/**/*.ts',
       '*/src/migrate.ts',
       '*/src/bootstrap-*.ts',
+      '*/src/verify-*.ts',
       'chassis/src/mysql.ts',
     ],
     rules: { 'no-console': 'off' },

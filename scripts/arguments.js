@@ -24,6 +24,12 @@ const commands = {
     flags: {},
     passes: true,
   },
+  'verify-sale': {
+    usage: 'npm run verify-sale -- <activity> [--head <seq>:<hash>]',
+    about: 'Checks the record of a sale, and the ledger against it.',
+    flags: {},
+    passes: true,
+  },
   infra: {
     usage: 'node scripts/onrush.js infra <up|down>',
     about: 'Brings up or ends the servers alone.',

@@ -15,7 +15,7 @@ export interface Connection {
 export interface ConnectionEvents {
   /** It is open, or has its answer: the next request may go. */
   free(connection: Connection): void;
-  answered(status: number): void;
+  answered(status: number, retryAfterSeconds?: number): void;
   /** It could not be opened, broke while an answer was due, or answered what is not HTTP. Nothing comes after it. */
   broken(): void;
 }
@@ -57,7 +57,7 @@ export function openConnection(at: Address, events: ConnectionEvents): Connectio
     if (!answer) return;
     received = received.subarray(answer.length);
     isWaiting = false;
-    events.answered(answer.status);
+    events.answered(answer.status, answer.retryAfterSeconds);
     if (isOver) return;
     if (answer.isLast) open();
     events.free(connection);

@@ -9,10 +9,13 @@ export interface Answered {
   length: number;
   /** The server said that it closes the connection after it. */
   isLast: boolean;
+  /** Of the header Retry-After, where there is one. */
+  retryAfterSeconds: number | undefined;
 }
 
 const headerEnd = Buffer.from('\r\n\r\n');
 const lengthHeader = /\r\ncontent-length: *(\d+)/i;
+const retryHeader = /\r\nretry-after: *(\d+)/i;
 const closeHeader = /\r\nconnection: *close/i;
 
 /** The whole answer at the start of what was received; undefined while a part is missing. Throws on one without Content-Length. */
@@ -24,7 +27,15 @@ export function parseAnswer(received: Buffer): Answered | undefined {
   if (bodyLength === undefined) throw new Error('an answer without Content-Length');
   const length = end + headerEnd.length + Number(bodyLength);
   if (received.length < length) return undefined;
-  return { status: Number(head.slice(9, 12)), length, isLast: closeHeader.test(head) };
+  const status = Number(head.slice(9, 12));
+  // Only who is told to come back is told when.
+  const retryAfter = status === 429 || status === 503 ? retryHeader.exec(head)?.[1] : undefined;
+  return {
+    status,
+    length,
+    isLast: closeHeader.test(head),
+    retryAfterSeconds: retryAfter === undefined ? undefined : Number(retryAfter),
+  };
 }
 
 /** One request as it goes over the wire. */

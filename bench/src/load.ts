@@ -6,6 +6,8 @@ export interface LoadResult {
   statuses: Map<number, number>;
   /** Milliseconds from the moment a request was to be sent to the whole of its answer, of status 2xx. */
   latencies: number[];
+  /** The same of all other answers. */
+  refusalLatencies: number[];
   seconds: number;
 }
 
@@ -48,8 +50,8 @@ export async function runLoad(
           connection.send(request);
         },
         answered(status) {
-          count(result, status);
-          if (keepLatencies && status < 300) result.latencies.push(performance.now() - sentAt);
+          if (keepLatencies) record(result, status, performance.now() - sentAt);
+          else count(result, status);
         },
         broken() {
           count(result, 0);
@@ -63,7 +65,17 @@ export async function runLoad(
   return result;
 }
 
-export const emptyResult = (): LoadResult => ({ statuses: new Map(), latencies: [], seconds: 0 });
+export const emptyResult = (): LoadResult => ({
+  statuses: new Map(),
+  latencies: [],
+  refusalLatencies: [],
+  seconds: 0,
+});
+
+export function record(result: LoadResult, status: number, ms: number): void {
+  count(result, status);
+  (status < 300 ? result.latencies : result.refusalLatencies).push(ms);
+}
 
 export const count = ({ statuses }: LoadResult, status: number, times = 1): void => {
   statuses.set(status, (statuses.get(status) ?? 0) + times);

@@ -1,6 +1,6 @@
 import { openConnection, type Connection } from './connection';
 import type { LoadRequest } from './http-wire';
-import { count, emptyResult, type LoadOptions, type LoadResult } from './load';
+import { count, emptyResult, record, type LoadOptions, type LoadResult } from './load';
 
 interface Lane {
   connection: Connection;
@@ -23,6 +23,7 @@ export function runPacedLoad(
   const { requests, requestsPerSecond } = options;
   const total = Math.round(requestsPerSecond * options.seconds);
   const result = emptyResult();
+  /** The one that was free last is taken first, as a proxy in front takes its connections: no more are in use than are needed. */
   const free: Lane[] = [];
   /** When those requests were due that found no free connection. */
   const waiting: number[] = [];
@@ -46,7 +47,7 @@ export function runPacedLoad(
     while (planned < due) {
       const dueAt = Math.min(now, began + (planned / requestsPerSecond) * 1_000 + timerToleranceMs);
       planned += 1;
-      const lane = free.shift();
+      const lane = free.pop();
       if (lane) send(lane, dueAt);
       else waiting.push(dueAt);
     }
@@ -90,8 +91,7 @@ export function runPacedLoad(
       }
       function answered(status: number): void {
         lane.isBusy = false;
-        count(result, status);
-        if (status < 300) result.latencies.push(performance.now() - lane.dueAt);
+        record(result, status, performance.now() - lane.dueAt);
         finished += 1;
         endIfDone();
       }

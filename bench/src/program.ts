@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { processNames } from '../../deploy/local/fleet';
 import type { GatewayOptions } from './gateway';
-import type { SeckillOptions } from './seckill';
+import { seckillParts, type SeckillOptions } from './seckill';
 
 /** What the commands do; handed in, so that arguments can be checked without a fleet. */
 export interface Actions {
@@ -32,11 +32,20 @@ export function createProgram(actions: Actions): Command {
 
   program
     .command('seckill')
-    .description('accepted purchases per second, through the gateway and straight at seckill-service')
-    .option('--rounds <n>', 'rounds of each target', whole(1, 1_000), 5)
-    .option('--purchases <n>', 'units for sale in a round', whole(1), 32_000)
-    .option('--buyers <n>', 'buyers who share the purchases', whole(1), 8_000)
-    .option('--connections <n>', 'keep-alive connections of the load generator', whole(1, 10_000), 256)
+    .description('purchases: at the peak, sustained, until all is sold, and under ten times the load')
+    .addOption(
+      new Option('--parts <parts...>', 'only these; nothing is written then')
+        .choices(seckillParts)
+        .default(seckillParts),
+    )
+    .option('--rounds <n>', 'rounds of each target at the peak', whole(1, 1_000), 5)
+    .option('--purchases <n>', 'units for sale in a round of the peak', whole(1), 32_000)
+    .option('--connections <n>', 'keep-alive connections of the load generator', whole(1, 1_600), 256)
+    .option('--sustained-seconds <n>', 'how long the sustained load lasts', whole(1, 120), 30)
+    .option('--gateway-rate <n>', 'purchases a second that are due at the gateway', whole(1, 100_000), 10_000)
+    .option('--service-rate <n>', 'purchases a second that are due at the service', whole(1, 100_000), 15_000)
+    .option('--units <n>', 'units, and buyers, of the sell-out', whole(1, 400_000), 100_000)
+    .option('--overload-seconds <n>', 'how long each step of the overload lasts', whole(1, 30), 10)
     .addOption(
       new Option(
         '--profile <processes...>',

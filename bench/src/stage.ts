@@ -60,7 +60,7 @@ export function createBuyers({ servers, namespace, api }: Stage, prefix: string,
 }
 
 /** Calls again when the last result is too old. */
-function renewed<T>(make: () => Promise<T>, now: () => number = Date.now): () => Promise<T> {
+export function renewed<T>(make: () => Promise<T>, now: () => number = Date.now): () => Promise<T> {
   let last: { value: T; at: number } | undefined;
   return async () => {
     if (!last || now() - last.at > longestUseMs) last = { value: await make(), at: now() };

@@ -5,25 +5,79 @@ import type { BuyBatch } from '@onrush/proto/gen/onrush/seckill/v1/BuyBatch';
 import type { BuyBatchReply__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyBatchReply';
 import type { BuyReply__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyReply';
 import type { BuyRequest } from '@onrush/proto/gen/onrush/seckill/v1/BuyRequest';
-import type { LoadResult } from './load';
+import { emptyResult, record, type LoadResult } from './load';
 
 export interface StreamLoadOptions {
   /** `host:port` of seckill-service's gRPC server. */
   address: string;
   /** An internal token of the gateway's. */
   token: string;
-  /** Purchases that wait for their answer at one time. */
-  inFlight: number;
+  /** Closed loop: purchases that wait for their answer at one time. Open loop: so many a second, whether the last ones are answered or not. */
+  pace: { inFlight: number } | { perSecond: number };
   requests: Omit<BuyRequest, 'callId'>[];
 }
 
-/** A closed loop on one BuyStream, as the gateway has it: what is to be sent in the same turn of the loop leaves as one message. */
+const tickMs = 1;
+/** As in paced-load.ts. */
+const timerToleranceMs = 2;
+
+/** Purchases on one BuyStream, as the gateway has it: what is to be sent in the same turn of the loop leaves as one message. */
 export async function runStreamLoad({
   address,
   token,
-  inFlight,
+  pace,
   requests,
 }: StreamLoadOptions): Promise<LoadResult> {
+  const { stream, close } = openBuyStream(address, token);
+  const result = emptyResult();
+  /** When it was sent; in an open loop, when it was due. */
+  const sentAt = new Float64Array(requests.length);
+  const began = performance.now();
+  let next = 0;
+  let answered = 0;
+
+  function send(count: number): void {
+    const first = next;
+    next = Math.min(next + count, requests.length);
+    if (first === next) return;
+    for (let index = first; index < next; index += 1) sentAt[index] = dueAt(index);
+    stream.write({
+      requests: requests.slice(first, next).map((request, index) => ({ ...request, callId: first + index })),
+    });
+  }
+  function dueAt(index: number): number {
+    if (!('perSecond' in pace)) return performance.now();
+    return Math.min(performance.now(), began + (index / pace.perSecond) * 1_000 + timerToleranceMs);
+  }
+  function sendDue(perSecond: number): void {
+    const due = Math.floor(((performance.now() - began) / 1_000) * perSecond) + 1;
+    send(due - next);
+    if (next < requests.length) setTimeout(sendDue, tickMs, perSecond);
+  }
+  const take = ({ callId, refusal }: BuyReply__Output) => {
+    const status = refusal ? Math.floor(refusal.code / 1_000) : 202;
+    record(result, status, performance.now() - (sentAt[callId] ?? 0));
+  };
+  try {
+    await new Promise<void>((resolve, reject) => {
+      stream.on('error', reject);
+      stream.on('data', ({ replies }: BuyBatchReply__Output) => {
+        for (const reply of replies) take(reply);
+        answered += replies.length;
+        if (answered === requests.length) resolve();
+        else if ('inFlight' in pace) send(replies.length);
+      });
+      if ('inFlight' in pace) send(pace.inFlight);
+      else sendDue(pace.perSecond);
+    });
+  } finally {
+    result.seconds = (performance.now() - began) / 1_000;
+    close();
+  }
+  return result;
+}
+
+function openBuyStream(address: string, token: string) {
   const client = new grpc.Client(address, grpc.credentials.createInsecure());
   const { path, requestSerialize, responseDeserialize } = seckillService.BuyStream;
   const metadata = new grpc.Metadata();
@@ -34,41 +88,9 @@ export async function runStreamLoad({
     responseDeserialize,
     metadata,
   );
-  const result: LoadResult = { statuses: new Map(), latencies: [], seconds: 0 };
-  const sentAt = new Float64Array(requests.length);
-  const began = performance.now();
-  let next = 0;
-  let answered = 0;
-
-  const send = (count: number) => {
-    const first = next;
-    next = Math.min(next + count, requests.length);
-    if (first === next) return;
-    sentAt.fill(performance.now(), first, next);
-    stream.write({
-      requests: requests.slice(first, next).map((request, index) => ({ ...request, callId: first + index })),
-    });
-  };
-  const take = ({ callId, refusal }: BuyReply__Output) => {
-    const status = refusal ? Math.floor(refusal.code / 1_000) : 202;
-    result.statuses.set(status, (result.statuses.get(status) ?? 0) + 1);
-    if (!refusal) result.latencies.push(performance.now() - (sentAt[callId] ?? 0));
-  };
-  try {
-    await new Promise<void>((resolve, reject) => {
-      stream.on('error', reject);
-      stream.on('data', ({ replies }: BuyBatchReply__Output) => {
-        for (const reply of replies) take(reply);
-        answered += replies.length;
-        if (answered === requests.length) resolve();
-        else send(replies.length);
-      });
-      send(inFlight);
-    });
-  } finally {
-    result.seconds = (performance.now() - began) / 1_000;
+  const close = () => {
     stream.cancel();
     client.close();
-  }
-  return result;
+  };
+  return { stream, close };
 }

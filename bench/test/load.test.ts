@@ -3,6 +3,7 @@ import net, { type AddressInfo } from 'node:net';
 import { httpRequest, parseAnswer } from '../src/http-wire';
 import { countsOf, runLoad } from '../src/load';
 import { runPacedLoad } from '../src/paced-load';
+import { runPatientLoad } from '../src/patient-load';
 
 const servers: net.Server[] = [];
 
@@ -189,4 +190,36 @@ test('an answer is whole or not yet there', () => {
   expect(parseAnswer(whole.subarray(0, 45))).toBeUndefined();
   expect(parseAnswer(whole.subarray(0, 20))).toBeUndefined();
   expect(parseAnswer(last)).toEqual({ status: 204, length: last.length, isLast: true });
+});
+
+describe('patient people', () => {
+  test('come back when they are told to, and make room for the next when they have their answer', async () => {
+    const tries = new Map<string, number>();
+    const at = await serve((request, response) => {
+      const person = request.url ?? '';
+      const before = tries.get(person) ?? 0;
+      tries.set(person, before + 1);
+      if (before === 0) response.setHeader('retry-after', '1').statusCode = 503;
+      else response.statusCode = person === '/3' ? 409 : 202;
+      response.end('{}');
+    });
+
+    const result = await runPatientLoad({ ...at, connections: 5, requests: gets(5), seconds: 20 });
+
+    expect(Object.fromEntries(result.statuses)).toEqual({ 503: 5, 202: 4, 409: 1 });
+    expect(result.latencies).toHaveLength(4);
+    expect(result.refusalLatencies).toHaveLength(6);
+    // They wait half of it at least; none of it is the time of an answer.
+    expect(result.seconds).toBeGreaterThanOrEqual(0.5);
+    expect(Math.max(...result.latencies)).toBeLessThan(result.seconds * 1_000);
+  });
+
+  test('send nothing when the time is over', async () => {
+    const at = await serve((_request, response) => response.end('{}'));
+
+    const result = await runPatientLoad({ ...at, connections: 2, requests: gets(1_000_000), seconds: 0.2 });
+
+    expect(countsOf(result, 200).answered).toBeGreaterThan(0);
+    expect(countsOf(result, 200).all).toBeLessThan(1_000_000);
+  });
 });

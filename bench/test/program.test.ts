@@ -42,6 +42,27 @@ test('arguments replace the defaults; the memory may be left out', async () => {
   );
 });
 
+test('the purchases’ benchmark has a default for each of its arguments, and may be told its parts', async () => {
+  const { actions, error } = await parse('seckill');
+  const some = await parse('seckill', '--parts', 'sustained', 'overload');
+
+  expect(error).toBeUndefined();
+  expect(actions.seckill).toHaveBeenCalledWith({
+    parts: ['peak', 'sustained', 'sell-out', 'overload'],
+    rounds: 5,
+    purchases: 32_000,
+    connections: 256,
+    sustainedSeconds: 30,
+    gatewayRate: 10_000,
+    serviceRate: 15_000,
+    units: 100_000,
+    overloadSeconds: 10,
+  });
+  expect(some.actions.seckill).toHaveBeenCalledWith(
+    expect.objectContaining({ parts: ['sustained', 'overload'] }),
+  );
+});
+
 test('profiles may be asked for of every process, also of the one that is no service', async () => {
   const { actions } = await parse('seckill', '--profile', 'gateway', 'seckill-worker');
 
@@ -57,6 +78,7 @@ test.each([
   [['gateway', '--rounds', ''], /'--rounds <n>'.*Expected a whole number from 1/],
   [['gateway', '--seconds', '41'], /'--seconds <n>'.*Expected a whole number from 1 to 40/],
   [['gateway', '--memory-minutes', '-1'], /'--memory-minutes <n>'.*Expected a whole number from 0/],
+  [['seckill', '--parts', 'speed'], /'--parts <parts...>'.*Allowed choices are peak/],
   [['gateway', 'twice'], /too many arguments/],
   [['seckill', '--rounds', 'x'], /'--rounds <n>'.*Expected a whole number from 1/],
   [

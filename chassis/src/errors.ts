@@ -33,7 +33,11 @@ export class AppError extends Error {
   readonly retryAfterSeconds: number | undefined;
 
   constructor(definition: ErrorDefinition, facts: ErrorFacts = {}) {
+    // A refusal is no bug that somebody looks for, and taking its stack costs more than all the rest of it. A cause keeps its own.
+    const { stackTraceLimit } = Error;
+    if (Math.floor(definition.code / 1_000) !== 500) Error.stackTraceLimit = 0;
     super(definition.message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'AppError';
     this.code = definition.code;
     this.reason = definition.reason;

@@ -2,6 +2,7 @@ import { context, propagation } from '@opentelemetry/api';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { EachBatchPayload, Kafka, KafkaMessage, TopicPartitionOffset } from 'kafkajs';
+import { failpoint } from './failpoint';
 import type { EventProducer } from './kafka-producer';
 import type { Logger } from './logger';
 import type { Consumer, EventHandler, ReceivedEvent, Subscription } from './message-broker';
@@ -134,6 +135,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         else decoded.push({ message, event });
       }
       if (decoded.length > 0) await settle(payload, handler, decoded);
+      failpoint('kafka-consumer.handled');
       const last = messages.at(-1);
       if (last) resolveOffset(last.offset);
       await commitOffsetsIfNecessary({

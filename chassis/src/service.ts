@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { ConfigError } from './config';
+import { armFailpoint } from './failpoint';
 import { createLifecycle, type Component } from './lifecycle';
 import { createLogger, type Logger, type LogLevel } from './logger';
 import { createManagementServer } from './management-server';
@@ -42,7 +43,10 @@ export interface ServiceOptions<C extends ProcessConfig> {
  */
 export async function runService<C extends ProcessConfig>(options: ServiceOptions<C>): Promise<void> {
   allocateYoung();
-  const config = configOrExit(options.config);
+  const config = configOrExit(() => {
+    armFailpoint(options.name);
+    return options.config();
+  });
   const logger = createLogger({ service: options.name, level: config.logLevel });
   const metrics = createMetrics({ service: options.name, collectDefaults: true });
   const isReady = (): boolean => lifecycle.isReady();

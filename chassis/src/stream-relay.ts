@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { failpoint } from './failpoint';
 import type { Component } from './lifecycle';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
@@ -26,14 +27,23 @@ export interface StreamRelayOptions {
   handle(stream: string, entries: StreamEntry[]): Promise<void>;
   /** How entries that were handled leave their stream: XACK and XDEL, in one step, and whatever has to happen together with it. */
   settle?(stream: string, entries: StreamEntry[]): Promise<void>;
+  /** How much is handled in one turn, about, in what `sizeOf` counts. */
   batchSize?: number;
+  /** 1 for each entry unless said. */
+  sizeOf?(entry: StreamEntry): number;
   claimIdleMs?: number;
   idleMs?: number;
-  /** Under load the relay rests this long between turns, so that batches are large and each costs little. */
+  /** Where less than a batch was waiting the relay rests this long, so that the next one is larger, and each purchase costs less. */
   restMs?: number;
   logger: Logger;
   metrics: Metrics;
 }
+
+/** What a turn found waiting in one stream: as much as it may take, less than that, or nothing. */
+type Moved = 'full' | 'some' | 'nothing';
+
+/** Read at once: Redis writes them out in a few milliseconds, however large they are. */
+const entriesAtOnce = 200;
 
 type RawEntry = [id: string, fields: string[] | null];
 
@@ -48,6 +58,7 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
     consumer,
     logger,
     batchSize = 200,
+    sizeOf = () => 1,
     claimIdleMs = 5_000,
     idleMs = 20,
     restMs = 50,
@@ -80,7 +91,7 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
       group,
       consumer,
       'COUNT',
-      batchSize,
+      entriesAtOnce,
       'STREAMS',
       stream,
       '>',
@@ -89,29 +100,43 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
   }
 
   async function claimAbandoned(stream: string): Promise<StreamEntry[]> {
-    const reply = (await redis.xautoclaim(stream, group, consumer, claimIdleMs, '0', 'COUNT', batchSize)) as [
-      string,
-      RawEntry[],
-    ];
+    const reply = (await redis.xautoclaim(
+      stream,
+      group,
+      consumer,
+      claimIdleMs,
+      '0',
+      'COUNT',
+      entriesAtOnce,
+    )) as [string, RawEntry[]];
     const entries = toEntries(reply[1]);
     if (entries.length > 0)
       logger.warn('entries of a dead instance taken over', { stream, entries: entries.length });
     return entries;
   }
 
-  async function relay(stream: string, mayClaim: boolean): Promise<number> {
+  async function relay(stream: string, mayClaim: boolean): Promise<Moved> {
     await ensureGroup(stream);
     let entries = unsettled.get(stream) ?? [];
     if (entries.length === 0 && mayClaim) entries = await claimAbandoned(stream);
     if (entries.length === 0) entries = await readNew(stream);
-    if (entries.length === 0) return 0;
+    if (entries.length === 0) return 'nothing';
 
     unsettled.set(stream, entries);
-    await options.handle(stream, entries);
-    await settle(stream, entries);
-    unsettled.delete(stream);
-    relayed.inc(entries.length);
-    return entries.length;
+    const batch = firstOf(entries);
+    await options.handle(stream, batch);
+    failpoint('stream-relay.handled');
+    await settle(stream, batch);
+    unsettled.set(stream, entries.slice(batch.length));
+    relayed.inc(batch.length);
+    return batch.length < entries.length || entries.length === entriesAtOnce ? 'full' : 'some';
+  }
+
+  /** As many as fill a batch, and one at least. */
+  function firstOf(entries: StreamEntry[]): StreamEntry[] {
+    let size = 0;
+    const end = entries.findIndex((entry) => (size += sizeOf(entry)) >= batchSize);
+    return end < 0 ? entries : entries.slice(0, end + 1);
   }
 
   async function acknowledge(stream: string, entries: StreamEntry[]): Promise<void> {
@@ -124,7 +149,7 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
   }
 
   /** One failing stream must not hold up the others. */
-  async function relayOrKeep(stream: string, mayClaim: boolean): Promise<number> {
+  async function relayOrKeep(stream: string, mayClaim: boolean): Promise<Moved | 'failed'> {
     try {
       return await relay(stream, mayClaim);
     } catch (error) {
@@ -135,25 +160,21 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
       } else {
         logger.error('stream entries not handled, trying again', { stream, error });
       }
-      return -1;
+      return 'failed';
     }
   }
 
   async function turn(failedTurns: number): Promise<number> {
     const mayClaim = Date.now() >= claimAt;
     if (mayClaim) claimAt = Date.now() + claimIdleMs / 2;
-    let moved = 0;
-    let failed = false;
-    for (const stream of options.streams()) {
-      const count = await relayOrKeep(stream, mayClaim);
-      if (count < 0) failed = true;
-      else moved += count;
-    }
-    if (failed) {
+    const moved = new Set<Moved | 'failed'>();
+    for (const stream of options.streams()) moved.add(await relayOrKeep(stream, mayClaim));
+    if (moved.has('failed')) {
       await wait(Math.min(50 * 2 ** failedTurns, 1_000));
       return Math.min(failedTurns + 1, 10);
     }
-    if (moved > 0) await wait(running ? restMs : 0);
+    if (moved.has('full')) await wait(0);
+    else if (moved.has('some')) await wait(running ? restMs : 0);
     else if (running && !nudge.signal.aborted)
       await wait(idleMs, undefined, { signal: nudge.signal }).catch(() => undefined);
     if (nudge.signal.aborted) nudge = new AbortController();

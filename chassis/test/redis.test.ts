@@ -5,7 +5,6 @@ import { loadScript } from '../src/redis';
 import { leaseWorkerId } from '../src/snowflake';
 import { createIds } from '../src/resources';
 import { defineErrors } from '../src/errors';
-import { createStreamRelay, type StreamEntry, type StreamRelayOptions } from '../src/stream-relay';
 import { releaseTogether } from '../src/testing/gate';
 import { testNamespace } from '../src/testing/infrastructure';
 import { silentLogger } from '../src/testing/logger';
@@ -157,113 +156,5 @@ describe('delay queue', () => {
     await other.start();
     await eventually(() => rescued.length === 1);
     await other.stop();
-  });
-});
-
-describe('stream relay', () => {
-  const relayOf = (
-    streams: string[],
-    handle: (entries: StreamEntry[], stream: string) => Promise<void>,
-    { consumer = 'c1', settle }: { consumer?: string; settle?: StreamRelayOptions['settle'] } = {},
-  ) =>
-    createStreamRelay({
-      redis: redis.redis,
-      group: 'g',
-      consumer,
-      ...(settle && { settle }),
-      streams: () => streams,
-      handle: (stream, entries) => handle(entries, stream),
-      claimIdleMs: 100,
-      restMs: 1,
-      logger: silentLogger,
-      metrics,
-    });
-  const add = (stream: string, n: number) => redis.redis.xadd(stream, '*', 'n', String(n));
-
-  test('entries of several streams are handled in order, and gone afterwards', async () => {
-    const streams = [redis.keys('s1'), redis.keys('s2')];
-    const seen: Record<string, string[]> = {};
-    for (let n = 0; n < 50; n += 1) for (const stream of streams) await add(stream, n);
-    const relay = relayOf(streams, (entries, stream) =>
-      Promise.resolve(void (seen[stream] ??= []).push(...entries.map((entry) => entry.fields['n'] ?? ''))),
-    );
-
-    await relay.start();
-    await eventually(
-      async () =>
-        (await redis.redis.xlen(streams[0] ?? '')) + (await redis.redis.xlen(streams[1] ?? '')) === 0,
-    );
-    await relay.stop();
-
-    for (const stream of streams)
-      expect(seen[stream]).toEqual(Array.from({ length: 50 }, (_, n) => String(n)));
-  });
-
-  test('entries leave their stream the way that they are told to, and are handled again where that fails', async () => {
-    const stream = redis.keys('s0');
-    const seen: string[] = [];
-    let failures = 1;
-    await add(stream, 1);
-    const relay = relayOf(
-      [stream],
-      (entries) => Promise.resolve(void seen.push(...entries.map(({ fields }) => fields['n'] ?? ''))),
-      {
-        settle: async (of, entries) => {
-          if (failures-- > 0) throw new Error('not yet');
-          await redis.redis.xdel(of, ...entries.map(({ id }) => id));
-        },
-      },
-    );
-
-    await relay.start();
-    await eventually(async () => (await redis.redis.xlen(stream)) === 0);
-    await relay.stop();
-
-    expect(seen).toEqual(['1', '1']);
-    // Nobody else acknowledged it.
-    expect((await redis.redis.xpending(stream, 'g'))[0]).toBe(1);
-  });
-
-  test('a batch that fails stays first in line until it is handled', async () => {
-    const stream = redis.keys('s3');
-    const seen: string[] = [];
-    let failures = 3;
-    const relay = relayOf([stream], async (entries) => {
-      if (failures-- > 0) {
-        if (failures === 2) await add(stream, 5);
-        throw new Error('not yet');
-      }
-      seen.push(...entries.map((entry) => entry.fields['n'] ?? ''));
-    });
-    for (let n = 0; n < 5; n += 1) await add(stream, n);
-    await relay.start();
-
-    await eventually(() => seen.length === 6);
-
-    await relay.stop();
-    expect(seen).toEqual(['0', '1', '2', '3', '4', '5']);
-  });
-
-  test('what a dead instance had read is taken over; a group that Redis lost is made again', async () => {
-    const stream = redis.keys('s4');
-    await redis.redis.xgroup('CREATE', stream, 'g', '0', 'MKSTREAM');
-    await add(stream, 1);
-    await redis.redis.xreadgroup('GROUP', 'g', 'dead', 'COUNT', 10, 'STREAMS', stream, '>');
-    const seen: string[] = [];
-    const relay = relayOf(
-      [stream],
-      (entries) => Promise.resolve(void seen.push(...entries.map((entry) => entry.fields['n'] ?? ''))),
-      { consumer: 'alive' },
-    );
-    await relay.start();
-
-    await eventually(() => seen.length === 1);
-    await redis.redis.del(stream);
-    await add(stream, 2);
-    relay.wake();
-    await eventually(() => seen.length === 2);
-
-    await relay.stop();
-    expect(seen).toEqual(['1', '2']);
   });
 });

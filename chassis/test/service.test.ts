@@ -177,3 +177,32 @@ test('what dies with its request is allocated young, whatever a crowd at the sta
   // Some are promoted by a collection between their birth and the look at them.
   expect(Number(/born old: (\d+)\./.exec(output())?.[1])).toBeLessThan(1_000);
 });
+
+const dying = `const { failpoint } = require('./failpoint.js');
+  ${service(`component('a', 'for (const at of [1, 2, 3]) { console.log("pass " + at); failpoint("other"); failpoint("here"); }')`)}`;
+
+test('a process with a failpoint ends by SIGKILL when it passes it for the n-th time, one without goes on', async () => {
+  const armed = run(dying, { NODE_ENV: 'test', FAILPOINT: 'here:kill:2' });
+  const unarmed = run(dying, { NODE_ENV: 'test' });
+  const killed = new Promise((resolve) => armed.child.once('exit', (_code, signal) => resolve(signal)));
+
+  expect(await killed).toBe('SIGKILL');
+  await unarmed.says('"msg":"ready"');
+  unarmed.child.kill('SIGTERM');
+
+  expect(armed.output().match(/pass \d/g)).toEqual(['pass 1', 'pass 2']);
+  expect(await unarmed.ended).toBe(0);
+});
+
+test.each([
+  ['in production', { NODE_ENV: 'production', FAILPOINT: 'here:kill' }],
+  ['where nobody said that it is a test', { FAILPOINT: 'here:kill' }],
+  ['that is none', { NODE_ENV: 'test', FAILPOINT: 'here:sleep' }],
+  ['that is never passed', { NODE_ENV: 'test', FAILPOINT: 'here:kill:0' }],
+])('with a failpoint %s it does not start, and says so', async (_name, environment) => {
+  const { ended, output } = run(dying, environment);
+
+  expect(await ended).toBe(1);
+  expect(output()).toContain('FAILPOINT: ');
+  expect(output()).not.toContain('start a');
+});

@@ -13,7 +13,8 @@ export interface FleetService {
   /** It ended without having been stopped. */
   hasDied(): boolean;
   kill(signal: NodeJS.Signals): Promise<boolean>;
-  restart(): Promise<void>;
+  /** With other values of its environment for this once. */
+  restart(changes?: Record<string, string>): Promise<void>;
 }
 
 export interface Fleet {

@@ -129,12 +129,12 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
   );
   await step('migrating', () => migrate(environments));
 
-  const start = ({ name, service }) =>
+  const start = ({ name, service }, changes) =>
     startProcess({
       name,
       command: process.execPath,
       args: ['--enable-source-maps', path.join(root, service, 'dist', 'main.js')],
-      env: environments[name],
+      env: { ...environments[name], ...changes },
       cwd: root,
       runFolder,
       logFolder,
@@ -177,7 +177,7 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
           pid: () => pidOf(one.name, runFolder),
           hasDied: () => hasDied(one.name, runFolder),
           kill: (signal) => stopProcess(one.name, { runFolder, signal }),
-          restart: () => start(one),
+          restart: (changes) => start(one, changes),
         },
       ]),
     ),

@@ -29,7 +29,7 @@ function supervise(progress, fleet) {
     if (hasServerDied()) void startAgain('a server', () => serversUp(progress));
     for (const [name, service] of Object.entries(fleet.services))
       if (service.hasDied())
-        void startAgain(name, () => progress.step(`starting ${name} again`, service.restart));
+        void startAgain(name, () => progress.step(`starting ${name} again`, () => service.restart()));
   }, lookMs);
   return () => clearInterval(watch);
 }

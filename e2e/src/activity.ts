@@ -16,6 +16,10 @@ export async function openActivity(
     perUserLimit: number;
     paymentTimeoutSeconds: number;
     durationSeconds?: number;
+    /** People per second; without it, everybody is let in at once. */
+    waitingRoomRate?: number;
+    /** A second ago unless said. */
+    startsInSeconds?: number;
   },
 ): Promise<PlannedActivity> {
   const product = await api.must<{ id: string }>('POST /api/v1/admin/products', {
@@ -29,7 +33,7 @@ export async function openActivity(
       session_at: '2027-05-01T11:30:00Z',
     },
   });
-  const startsAt = new Date(Date.now() - 1_000);
+  const startsAt = new Date(Date.now() + (plan.startsInSeconds ?? -1) * 1_000);
   const activity = await api.must<{ id: string }>('POST /api/v1/admin/seckill/activities', {
     token: adminToken,
     body: {
@@ -40,6 +44,7 @@ export async function openActivity(
       starts_at: startsAt.toISOString(),
       ends_at: new Date(startsAt.getTime() + (plan.durationSeconds ?? 3_600) * 1_000).toISOString(),
       payment_timeout_seconds: plan.paymentTimeoutSeconds,
+      ...(plan.waitingRoomRate && { waiting_room: { rate: plan.waitingRoomRate } }),
     },
   });
   await api.must(`POST /api/v1/admin/seckill/warmup/${activity.id}`, { token: adminToken });

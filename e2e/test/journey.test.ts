@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { openActivity, until } from '../src/activity';
 import { registerBuyers, type Buyer } from '../src/buyers';
 import { readFacts } from '../src/checks/facts';
@@ -25,8 +26,11 @@ const statusIs = (ticket: Ticket, status: string) =>
   );
 
 /** All events of a reservation, once its stream has ended. */
-async function follow({ buyer, reservationId }: Ticket): Promise<unknown[]> {
-  const url = `${world.fleet.gatewayUrl}/api/v1/seckill/reservations/${reservationId}/events`;
+const follow = ({ buyer, reservationId }: Ticket): Promise<unknown[]> =>
+  eventsOf(buyer, `/api/v1/seckill/reservations/${reservationId}/events`);
+
+async function eventsOf(buyer: Buyer, path: string): Promise<unknown[]> {
+  const url = `${world.fleet.gatewayUrl}${path}`;
   const stream = await fetch(url, { headers: { authorization: `Bearer ${buyer.accessToken}` } });
   return [...(await stream.text()).matchAll(/^data: (.*)$/gm)].map(([, data = '']) => JSON.parse(data));
 }
@@ -119,6 +123,39 @@ test('an operator pauses a sale, takes units out of it and puts some back: shop 
       ({ holds }) => !holds,
     ),
   ).toEqual([]);
+}, 60_000);
+
+test('buyers wait in line, are let in one by one, and buy; the record of the sale has all of it', async () => {
+  const { api, adminToken, fleet } = world;
+  const plan = { title: 'Waiting room', total: 10, perUserLimit: 1, paymentTimeoutSeconds: 600 };
+  const { id } = await openActivity(api, adminToken, { ...plan, waitingRoomRate: 1 });
+  const sale = `/api/v1/seckill/activities/${id}`;
+  const sold: string[] = [];
+
+  const last = buyers.map(async (buyer) => {
+    const token = buyer.accessToken;
+    const { ticket } = await api.must<{ ticket: string }>(`POST ${sale}/queue`, { token });
+    const told = await eventsOf(buyer, `${sale}/queue/events?ticket=${ticket}`);
+    const headers = { 'x-queue-ticket': ticket };
+    expect(await api.must(`GET ${sale}/queue`, { token, headers })).toMatchObject({ status: 'ADMITTED' });
+    const asked = { token, headers, body: {} };
+    const { token: purchaseToken } = await api.must<{ token: string }>(`POST ${sale}/token`, asked);
+    const bought = { token, body: { token: purchaseToken } };
+    sold.push((await api.must<{ reservation_id: string }>(`POST ${sale}/buy`, bought)).reservation_id);
+    return told.at(-1);
+  });
+
+  expect(await Promise.all(last)).toEqual(buyers.map(() => expect.objectContaining({ status: 'ADMITTED' })));
+  expect(new Set(sold).size).toBe(buyers.length);
+  const verify = () =>
+    spawnSync(process.execPath, [require.resolve('../../seckill-service/dist/verify-sale.js'), id], {
+      encoding: 'utf8',
+      env: fleet.environments['seckill-service'],
+    });
+  expect(
+    await until(() => Promise.resolve(verify().stdout.includes(`${buyers.length} units sold`)), 20_000),
+  ).toBe(true);
+  expect(verify()).toMatchObject({ status: 0, stdout: expect.stringContaining('4 places admitted') });
 }, 60_000);
 
 test('a newcomer sees the fleet in good health', async () => {

@@ -200,6 +200,16 @@ test('the figures of the README are those of the last benchmark', () => {
   ]);
 });
 
+test('the page of faults names every failpoint, and no other', () => {
+  const passed = ['chassis', 'gateway', 'seckill-service', 'order-service'].map((folder) => sources(folder));
+
+  const listed = rows(text('docs', 'faults.md'), /^`[a-z-]+\.[a-z-]+`$/).map(([place = '']) =>
+    place.slice(1, -1),
+  );
+
+  expect(listed.sort()).toEqual(found(passed.join(), /failpoint\('([^']+)'\)/g));
+});
+
 test('every link between our pages leads somewhere', () => {
   const pages = globSync('{*.md,docs/*.md,*/README.md,deploy/local/README.md}', { cwd: root });
   const broken = pages.flatMap((page) =>

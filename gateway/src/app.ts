@@ -64,7 +64,7 @@ export function createApp(config: Config, runtime: Runtime): App {
     live: createLiveSettings(config, runtime),
   };
 
-  const identity = createIdentity(shared);
+  const identity = createIdentity(shared, config.verifiedTokensLimit);
   const limits = createLimits(config, shared);
   const ends = createEnds(config, shared);
   const server = createServer({
@@ -117,12 +117,17 @@ interface Shared extends Runtime {
 }
 
 /** Who may come in: fed by auth-service. */
-function createIdentity(shared: Shared) {
+function createIdentity(shared: Shared, cacheLimit: number) {
   const client = createGrpcClient({ service: 'auth-service', definition: authService, errors, ...shared });
   const accessKeys = createAccessKeys(shared);
   const revocations = createRevocations({ client, ...shared });
   const ipRules = createIpRules({ client, ...shared });
-  const authenticator = createAuthenticator({ keys: accessKeys, revocations, metrics: shared.metrics });
+  const authenticator = createAuthenticator({
+    keys: accessKeys,
+    revocations,
+    metrics: shared.metrics,
+    cacheLimit,
+  });
   return { ipRules, authenticator, components: [client, revocations, ipRules, authenticator] };
 }
 

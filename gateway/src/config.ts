@@ -48,6 +48,8 @@ const schema = z.object({
   corsOrigins: commaList.default([]),
   /** Memory for the answers that are kept, in each process. */
   cacheMaxBytes: integer(65_536, 1_073_741_824).default(67_108_864),
+  /** Access tokens that were checked and are kept in each process until they expire, at about a kilobyte each; beyond, the oldest go. */
+  verifiedTokensLimit: integer(1_000, 10_000_000).default(200_000),
   /** WebSockets and event streams that one process holds. */
   maxStreams: integer(1, 100_000).default(10_000),
   /** Connections of clients that one process holds. More files than these have to be allowed (`ulimit -n`): those to upstreams come on top. */

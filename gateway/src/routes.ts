@@ -139,6 +139,10 @@ export const routes: GatewayRoute[] = [
   seckill.read('GET', '/seckill/activities/:id', activities),
   seckill.read('GET', '/seckill/activities/:id/status', status),
   seckill.user('POST', '/seckill/activities/:id/token', { priority: 'crowd', idempotencyKey: off }),
+  // Entering again is the same place.
+  seckill.user('POST', '/seckill/activities/:id/queue', { priority: 'crowd', idempotencyKey: off }),
+  seckill.user('GET', '/seckill/activities/:id/queue', { priority: 'crowd' }),
+  seckill.user('GET', '/seckill/activities/:id/queue/events', { priority: 'crowd', kind: 'sse' }),
   seckill.user('POST', '/seckill/activities/:id/buy', {
     kind: 'buy',
     rate: 'buy',

@@ -1,120 +1,10 @@
-import { EventEmitter } from 'node:events';
 import type { Instance } from '@onrush/chassis/discovery';
-import { createStaticDiscovery } from '@onrush/chassis/discovery';
-import { isAppError } from '@onrush/chassis/errors';
-import { createMetrics } from '@onrush/chassis/metrics';
-import { recordingLogger } from '@onrush/chassis/testing/logger';
-import type { BuyRequest } from '@onrush/proto/gen/onrush/seckill/v1/BuyRequest';
-import { createBuyStreams } from '../src/upstream/buy-streams';
-
-/** One stream as seckill-service sees it. */
-class PlayedStream extends EventEmitter {
-  received: BuyRequest[] = [];
-  isCancelled = false;
-  constructor(readonly instance: Instance) {
-    super();
-  }
-  write({ requests }: { requests: BuyRequest[] }) {
-    this.received.push(...requests);
-  }
-  end() {
-    this.emit('end');
-  }
-  cancel() {
-    this.isCancelled = true;
-    process.nextTick(() => this.emit('error', new Error('cancelled')));
-  }
-  /** Answers the newest purchase that has come. */
-  answer(reply: object = { orderNo: '1' }) {
-    const { callId } = this.received.at(-1) as BuyRequest;
-    this.emit('data', { replies: [{ callId, ...reply }] });
-  }
-}
-
-const instance = (id: string, changes: Partial<Instance> = {}): Instance => ({
-  id,
-  service: 'seckill-service',
-  address: '10.0.0.1',
-  httpPort: 1,
-  grpcPort: 2,
-  version: '1.0.0',
-  canary: false,
-  ...changes,
-});
+import { instance, startStreams, timeoutMs } from './buy-streams-fixture';
 
 const [a, b] = [instance('a'), instance('b')];
-const timeoutMs = 500;
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
-
-async function start(...first: Instance[]) {
-  const opened: PlayedStream[] = [];
-  const outcomes: string[] = [];
-  /** What opening waits for; at once unless a test says otherwise. */
-  const gate = { connect: () => Promise.resolve() };
-  const { logger, lines } = recordingLogger();
-  let list: (instances: Instance[]) => void = () => undefined;
-  const streams = createBuyStreams({
-    client: {
-      openStream: async (_method: string, to: Instance) => {
-        await gate.connect();
-        const stream = new PlayedStream(to);
-        opened.push(stream);
-        return stream;
-      },
-    } as never,
-    discovery: {
-      ...createStaticDiscovery({}),
-      onChange: (_service, listener) => {
-        list = listener;
-        listener(first);
-        return () => undefined;
-      },
-    },
-    watch: {
-      started: () => undefined,
-      observe: (of, outcome) => void outcomes.push(`${of.version} ${outcome}`),
-    },
-    logger,
-    metrics: createMetrics({ service: 'test' }),
-  });
-  await streams.start();
-  const newest = (id: string) => opened.findLast((stream) => stream.instance.id === id) as PlayedStream;
-  /** A purchase; what comes of it is `code` and `retryAfter`, or `orderNo`. */
-  function buy(idempotencyKey = '') {
-    const result: { code?: number; retryAfter?: number | undefined; orderNo?: string; version?: string } = {};
-    const request = { activityId: '1', userId: '2', quantity: 1, idempotencyKey, purchaseToken: '' };
-    streams.submit(request, { preference: [({ canary }) => !canary], timeoutMs }, (answer, version) => {
-      if (version !== undefined) result.version = version;
-      if (!isAppError(answer)) result.orderNo = String(answer.orderNo);
-      else {
-        result.code = answer.code;
-        result.retryAfter = answer.retryAfterSeconds;
-      }
-    });
-    return result;
-  }
-  return {
-    streams,
-    opened,
-    outcomes,
-    gate,
-    lines,
-    newest,
-    list: (...instances: Instance[]) => list(instances),
-    buy,
-    /** Which instance the next purchase goes to; it is answered well. */
-    async served() {
-      const before = new Map(opened.map((stream) => [stream, stream.received.length]));
-      buy();
-      await jest.advanceTimersByTimeAsync(2);
-      const stream = opened.find((each) => each.received.length > (before.get(each) ?? 0));
-      stream?.answer();
-      return stream?.instance.id;
-    },
-  };
-}
 
 const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
 
@@ -125,7 +15,7 @@ describe('an instance that discovery lists otherwise than before', () => {
     ['another address', { address: '10.0.0.2' }],
     ['another port', { grpcPort: 3 }],
   ])('%s: gets a stream of its own; what waits on the old one is still answered', async (_name, changes) => {
-    const { buy, list, newest, opened } = await start(a);
+    const { buy, list, newest, opened } = await startStreams(a);
     const old = newest('a');
     const before = buy();
     await pass(2);
@@ -146,7 +36,7 @@ describe('an instance that discovery lists otherwise than before', () => {
   });
 
   test('the same list again changes nothing', async () => {
-    const { list, opened } = await start(a, b);
+    const { list, opened } = await startStreams(a, b);
 
     list({ ...b }, { ...a, httpPort: 9 });
     await pass(1_000);
@@ -158,7 +48,7 @@ describe('an instance that discovery lists otherwise than before', () => {
 
 describe('a stream that takes long to open', () => {
   async function slow() {
-    const fixture = await start();
+    const fixture = await startStreams();
     let connected = () => undefined as void;
     const asked = jest.fn(() => new Promise<void>((resolve) => (connected = resolve)));
     fixture.gate.connect = asked;
@@ -193,7 +83,7 @@ describe('a stream that takes long to open', () => {
 describe('an instance that takes purchases and does not answer', () => {
   /** On `a`: all that wait there, so that the next goes to `b`. */
   async function mute() {
-    const fixture = await start(a, b);
+    const fixture = await startStreams(a, b);
     for (let turn = 0; turn < 3; turn += 1) {
       fixture.buy();
       await pass(2);
@@ -253,7 +143,7 @@ describe('what became of a purchase is not known', () => {
   const again = { code: 503001, retryAfter: 1 };
 
   test('when its stream breaks: who sent a key may try again, who did not may have bought', async () => {
-    const { buy, newest } = await start(a);
+    const { buy, newest } = await startStreams(a);
     const [withKey, without] = [buy('k'), buy()];
     await pass(2);
     const notSent = buy();
@@ -266,7 +156,7 @@ describe('what became of a purchase is not known', () => {
   });
 
   test('when the gateway itself stood still for longer: its answer may have come meanwhile, and counts', async () => {
-    const { buy, newest } = await start(a);
+    const { buy, newest } = await startStreams(a);
     const purchase = buy();
     await pass(timeoutMs - 300);
     const time = performance.now.bind(performance);
@@ -280,7 +170,7 @@ describe('what became of a purchase is not known', () => {
   });
 
   test('when its time is up: the same', async () => {
-    const { buy } = await start(a);
+    const { buy } = await startStreams(a);
     const [withKey, without] = [buy('k'), buy()];
 
     await pass(timeoutMs + 100);
@@ -293,7 +183,7 @@ describe('what became of a purchase is not known', () => {
 test.each([0, -5, 200_000, 600_000, 2_147_483_647])(
   'a refusal with the code %d is an internal error, told in the log and held against the instance',
   async (code) => {
-    const { buy, newest, outcomes, lines } = await start(a);
+    const { buy, newest, outcomes, lines } = await startStreams(a);
     const bought = buy();
     await pass(2);
 

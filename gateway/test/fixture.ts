@@ -137,6 +137,7 @@ export async function startFixture(
     canaries: {},
     allowedHosts: [],
     cacheMaxBytes: 1_048_576,
+    verifiedTokensLimit: 200_000,
     maxStreams: 100,
     maxConnections: 10_000,
     maxConnectionsPerAddress: 10_000,

@@ -15,7 +15,7 @@ export interface AuthenticatorOptions {
 
 /** The authenticator as the gateway wires it. */
 export async function startAuthenticator(options: AuthenticatorOptions) {
-  const { auths, tokens, now, refreshMs = 60_000, cacheLimit } = options;
+  const { auths, tokens, now, refreshMs = 60_000, cacheLimit = 200_000 } = options;
   const { client, discovery, metrics, ...rest } = gatewayTo(
     auths.map(({ instance }) => instance),
     tokens,
@@ -29,7 +29,7 @@ export async function startAuthenticator(options: AuthenticatorOptions) {
     revocations,
     metrics,
     ...clock,
-    ...(cacheLimit !== undefined && { cacheLimit }),
+    cacheLimit,
   });
   await revocations.start();
   await authenticator.start();

@@ -15,8 +15,10 @@ import { readBuyers } from './data/known-buyers';
 import { createLiveSales } from './data/live-sale';
 import { createStockMoves } from './data/stock-moves';
 import { createVelocity } from './data/velocity';
+import { createWaitingRooms } from './data/waiting-rooms';
 import { createProofOfWork } from './domain/proof-of-work';
-import { createPurchaseTokens } from './domain/purchase-token';
+import { createPurchaseTokens, type TokenHolder } from './domain/purchase-token';
+import { createQueueTickets } from './domain/queue-ticket';
 import { errors } from './errors';
 import { repairing, service, upkeepOf, type Ground } from './ground';
 import { hearAnnouncements } from './handlers/announcements';
@@ -24,17 +26,22 @@ import { grpcHandlers } from './handlers/grpc';
 import { httpRoutes } from './handlers/http';
 import { resultEventRoutes } from './handlers/result-events';
 import { createRounds } from './handlers/rounds';
-import { createActivityReads } from './use-cases/activity-reads';
+import { createActivityReads, type ActivityReads } from './use-cases/activity-reads';
 import { createBuyBatcher } from './use-cases/buy';
 import { captchaChallenge, noChallenge, proofOfWorkChallenge, type Challenge } from './use-cases/challenges';
+import { createQueues } from './use-cases/follow-queue';
 import { createResults } from './use-cases/follow-results';
 import { createAcceptedPurchases } from './use-cases/keep-accepted';
+import { assertAdmitted } from './use-cases/queue-up';
 import { createSoldOutMemory } from './use-cases/sold-out';
 import type { Worker } from './worker';
 
 /** Often enough that what Redis lost comes back while the rebuilt sale is still closed. */
 const checkAcceptedMs = 500;
 const undrainedTtlMs = 500;
+/** Polls of a whole crowd cost Redis this little: each room is read four times a second. */
+const roomTtlMs = 250;
+const mostRooms = 1_000;
 
 /** Answers buyers and administrators. Where the worker is another process, it finds new streams and entries by itself. */
 export function createApi(ground: Ground, worker: Worker | undefined): Edge {
@@ -44,6 +51,8 @@ export function createApi(ground: Ground, worker: Worker | undefined): Edge {
   const { sales, soldOut, ...buying } = createBuying(ground, worker);
   const results = createResults({ ...foundation, ...runtime, channels, checkMs: config.resultCheckMs });
   const eventStreams = createResultStreams(config, runtime);
+  const reads = createActivityReads({ activities, sales });
+  const queue = createQueue(ground, reads);
   const deps = {
     ...foundation,
     ...runtime,
@@ -55,8 +64,9 @@ export function createApi(ground: Ground, worker: Worker | undefined): Edge {
     batcher: buying.batcher,
     purchaseTokens: buying.purchaseTokens,
     ...createTokenGate(config, foundation),
+    ...queue,
     findActivity: activities.find,
-    reads: createActivityReads({ activities, sales }),
+    reads,
     undrained: createSharedReads({ read: () => activities.findUndrained(), ttlMs: undrainedTtlMs, limit: 1 }),
     results,
     eventStreams,
@@ -72,18 +82,28 @@ export function createApi(ground: Ground, worker: Worker | undefined): Edge {
     grpc: [grpcHandlers(deps)],
   });
   // Streams end before the server waits for them.
-  const components = [...buying.components, client, channels, results, ...edge.components, eventStreams];
+  const components = [
+    ...buying.components,
+    client,
+    channels,
+    results,
+    queue.queues,
+    ...edge.components,
+    eventStreams,
+  ];
   return { ...edge, components };
 }
 
 /** The way of a purchase, as far as its answer. */
-function createBuying({ config, runtime, foundation, buckets }: Ground, worker: Worker | undefined) {
+function createBuying(ground: Ground, worker: Worker | undefined) {
+  const { config, runtime, foundation, activities, buckets } = ground;
   const { redis, keys } = foundation;
   const hot = hotConnection(foundation);
   const moves = createStockMoves({ redis: hot, keys });
   const accepted = createAcceptedPurchases({
     ...foundation,
     ...runtime,
+    activities,
     upkeep: upkeepOf({ redis: hot, keys, buckets, moves }),
     limit: config.keptPurchasesLimit,
   });
@@ -118,6 +138,23 @@ function createBuying({ config, runtime, foundation, buckets }: Ground, worker: 
     queueLimit: config.buyQueueLimit,
   });
   return { sales, soldOut, purchaseTokens, batcher, components: [redisComponent(hot), checks] };
+}
+
+/** The waiting rooms, as those who stand in them see them. */
+function createQueue({ config, runtime, foundation }: Ground, reads: ActivityReads) {
+  const rooms = createWaitingRooms(foundation);
+  const deps = {
+    db: foundation.db,
+    reads,
+    rooms,
+    roomReads: createSharedReads({ read: rooms.read, ttlMs: roomTtlMs, limit: mostRooms }),
+    queueTickets: createQueueTickets({ secret: config.purchaseTokenSecret }),
+  };
+  return {
+    ...deps,
+    queues: createQueues({ ...deps, ...runtime, tellMs: config.queueTellMs }),
+    assertAdmitted: (holder: TokenHolder, ticket: string | undefined) => assertAdmitted(deps, holder, ticket),
+  };
 }
 
 /** What stands before a purchase token. */

@@ -16,6 +16,14 @@ const challenge = z.discriminatedUnion('kind', [
 ]);
 export type ChallengeConfig = z.output<typeof challenge>;
 
+const adaptiveAdmission = z
+  .strictObject({
+    least: z.int().min(1).max(100_000),
+    most: z.int().min(1).max(100_000),
+    backlog: z.int().min(1).max(10_000_000),
+  })
+  .refine(({ least, most }) => least <= most, { path: ['most'], message: 'must not be below least' });
+
 const schema = z.object({
   ...serviceConfig,
   /** `api` answers buyers, `worker` carries what they bought on to MySQL and Kafka; `all` does both in one process. */
@@ -30,7 +38,7 @@ const schema = z.object({
   stockBuckets: integer(1, 64).default(1),
   /** A sold-out activity is answered from memory for at most this long until Redis confirms it; 0: never. */
   soldOutTtlMs: integer(0, 1_000).default(1_000),
-  /** The most event streams of reservations that are open at once in this process. */
+  /** The most event streams of reservations and of waiting rooms that are open at once in this process. */
   resultStreamLimit: integer(1, 100_000).default(2_000),
   /** After this long a stream ends, and its client connects again if it still wants it. */
   resultStreamSeconds: integer(1, 86_400).default(900),
@@ -38,8 +46,8 @@ const schema = z.object({
   resultHeartbeatMs: integer(100, 60_000).default(15_000),
   /** How often the ledger is asked for all reservations that are followed, in case a message was lost. */
   resultCheckMs: integer(100, 60_000).default(5_000),
-  /** Stream entries per turn of the relay; one entry holds the purchases of one batch. */
-  relayBatchSize: integer(1, 1000).default(50),
+  /** Purchases that the relay records in one transaction, about: it reads whole entries, each with the purchases of one batch. */
+  relayBatchSize: integer(1, 10_000).default(2_000),
   /** After this long without acknowledgement, the entries of a dead instance are taken over. */
   relayClaimIdleMs: integer(100, 600_000).default(5_000),
   /** After this long without an end, an operation on a live sale is carried on by the worker. */
@@ -56,6 +64,14 @@ const schema = z.object({
     address: { quota: 600, window_seconds: 60 },
     device: { quota: 30, window_seconds: 60 },
   }),
+  /** So many minutes before its start the worker warms a planned activity up; 0: never. */
+  warmUpMinutes: integer(0, 1_440).default(5),
+  /** How often the worker lets people out of the waiting rooms. */
+  admissionTickMs: integer(20, 1_000).default(200),
+  /** How many an adaptive waiting room admits per second, and beyond how many purchases that wait to be recorded it slows down. */
+  adaptiveAdmission: jsonOr(adaptiveAdmission).default({ least: 20, most: 5_000, backlog: 2_000 }),
+  /** How often those who follow their place in a waiting room are told of it. */
+  queueTellMs: integer(100, 60_000).default(1_000),
   /** How often the worker looks whether Redis still has the live sales. */
   guardMs: integer(100, 60_000).default(1_000),
   /** How often the worker compares Redis with the ledger, and repairs what is wrong. */

@@ -7,8 +7,10 @@ import { createBacklog } from './data/backlog';
 import { createBucketedSales } from './data/bucketed-sales';
 import { createLiveSales } from './data/live-sale';
 import { createResultNews } from './data/result-news';
-import { purchasesOf } from './data/stream-entries';
+import { purchasesOf, sizeOf } from './data/stream-entries';
+import { createWaitingRooms } from './data/waiting-rooms';
 import { repairing, service, type Ground } from './ground';
+import { createAdmissions } from './handlers/admissions';
 import { createBacklogGauge } from './handlers/backlog';
 import { eventHandlers } from './handlers/events';
 import { createOperationTimer } from './handlers/operation-timer';
@@ -16,6 +18,7 @@ import { createReconciler } from './handlers/reconciler';
 import { saleOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
 import { activityOf } from './domain/bucket';
+import { createWarmUpTimer } from './handlers/warm-up-timer';
 import { recordPurchases } from './use-cases/record-purchases';
 
 export interface Worker {
@@ -26,7 +29,7 @@ export interface Worker {
   refresh: () => Promise<void>;
 }
 
-/** Carries purchases from Redis to MySQL and Kafka, follows what becomes of their orders, and carries on operations that nobody ended. */
+/** Carries purchases from Redis to MySQL and Kafka, follows what becomes of their orders, carries on operations that nobody ended, and warms up. */
 export function createWorker(ground: Ground): Worker {
   const { config, runtime, foundation, activities, buckets } = ground;
   const { redis, keys, broker } = foundation;
@@ -59,18 +62,35 @@ export function createWorker(ground: Ground): Worker {
     settle: (stream, entries) =>
       backlog.settle(
         saleOf(stream),
-        entries.map((entry) => ({ id: entry.id, purchases: purchasesOf(entry).length })),
+        entries.map((entry) => ({ id: entry.id, purchases: sizeOf(entry) })),
       ),
     batchSize: config.relayBatchSize,
+    sizeOf,
     claimIdleMs: config.relayClaimIdleMs,
   });
   const consumer = broker.subscribe({ group: service, handlers: eventHandlers(deps) });
   const client = foundation.clientOf('product-service', productService);
-  const operations = createOperationTimer(
-    { ...deps, products: createProducts(client) },
-    { resumeAfterMs: config.operationResumeMs },
+  const products = createProducts(client);
+  const operations = createOperationTimer({ ...deps, products }, { resumeAfterMs: config.operationResumeMs });
+  const warmUps = createWarmUpTimer(
+    { ...deps, products, stockBuckets: config.stockBuckets, onWarmedUp: undrained.refresh },
+    config,
   );
   const gauge = createBacklogGauge({ ...runtime, backlog, streams: undrained.streams });
-  const components = [undrained, gauge, relay, consumer, client, operations, ...reconciler.components];
+  const admissions = createAdmissions(
+    { ...deps, backlog, rooms: createWaitingRooms(foundation), adaptive: config.adaptiveAdmission },
+    { tickMs: config.admissionTickMs },
+  );
+  const components = [
+    undrained,
+    gauge,
+    relay,
+    consumer,
+    client,
+    operations,
+    admissions,
+    ...warmUps,
+    ...reconciler.components,
+  ];
   return { components, wake: relay.wake, refresh: undrained.refresh };
 }

@@ -56,6 +56,40 @@ test('who has waited a second behind a Redis that hangs is told to come back, an
   expect(outcomes).toMatchObject([{ reservationId: '1' }, { reason: 'UNAVAILABLE', retryAfterSeconds: 1 }]);
 });
 
+test('whoever waits behind a run that got no answer is told to come back with it, not after a time-out of their own', async () => {
+  let now = 0;
+  jest.spyOn(performance, 'now').mockImplementation(() => now);
+  const { batcher, runs } = startBatcher();
+  const outcomes: BuyOutcome[] = [];
+  batcher.submit(purchase, (outcome) => outcomes.push(outcome));
+  await turn();
+  now = 900;
+  batcher.submit(purchase, (outcome) => outcomes.push(outcome));
+
+  now = 1_000;
+  runs[0]?.(new Error('Command timed out'));
+  await turn();
+  batcher.submit(purchase, (outcome) => outcomes.push(outcome));
+  await turn();
+
+  expect(outcomes).toMatchObject([{ reason: 'UNAVAILABLE' }, { reason: 'UNAVAILABLE' }]);
+  expect(runs).toHaveLength(2);
+});
+
+test('behind a run that was refused at once nobody is sent back', async () => {
+  const { batcher, runs } = startBatcher();
+  const outcomes: BuyOutcome[] = [];
+  batcher.submit(purchase, (outcome) => outcomes.push(outcome));
+  batcher.submit(purchase, (outcome) => outcomes.push(outcome));
+  await turn();
+
+  runs[0]?.(new Error('OOM command not allowed'));
+  await turn();
+
+  expect(runs).toHaveLength(2);
+  expect(outcomes).toHaveLength(1);
+});
+
 test('without numbers a purchase is refused with 503, and the service goes on', async () => {
   let isAway = true;
   const { batcher, runs } = startBatcher(() => {

@@ -10,7 +10,7 @@ const { soldOut } = errors;
 
 let fixture: BucketFixture;
 beforeAll(async () => {
-  fixture = await startBucketFixture('bucketslost', { handOverMs: 1_500 });
+  fixture = await startBucketFixture('bucketslost', { handOverMs: 3_000 });
 }, 60_000);
 afterAll(() => fixture.stop());
 

@@ -29,7 +29,7 @@ export interface FakeProducts {
   revisions: Map<string, number>;
   onSale: boolean;
   stock: number;
-  /** Does not answer resizes. */
+  /** Reserves nothing and changes no reservation. */
   isAway: boolean;
 }
 
@@ -52,7 +52,7 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
       role: 'all',
       buyBatchSize: 500,
       buyQueueLimit: 50_000,
-      relayBatchSize: 50,
+      relayBatchSize: 2_000,
       relayClaimIdleMs: 500,
       // Nobody resumes what a test has interrupted, unless it asks for it.
       operationResumeMs: 600_000,
@@ -60,6 +60,8 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
       purchaseTokenSeconds: 60,
       challenge: { kind: 'none' },
       tokenVelocity: {},
+      // Nobody warms up what a test has planned, unless it asks for it.
+      warmUpMinutes: 0,
       guardMs: 200,
       // Nobody repairs what a test has put out of order, unless it asks for it.
       reconcileSeconds: 3_600,
@@ -73,6 +75,9 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
       resultStreamSeconds: 900,
       resultHeartbeatMs: 15_000,
       resultCheckMs: 5_000,
+      admissionTickMs: 50,
+      adaptiveAdmission: { least: 20, most: 5_000, backlog: 2_000 },
+      queueTellMs: 100,
       ...changes,
     },
     fakes: { 'product-service': playProducts(products) },
@@ -132,6 +137,7 @@ const playProducts = (state: FakeProducts) =>
       allow: ['seckill-service'],
       unary: ({ orderId, lines }) => {
         const wanted = lines.reduce((sum, line) => sum + line.quantity, 0);
+        if (state.isAway) throw errors.unavailable();
         if (wanted > state.stock) throw errors.soldOut();
         const known = state.reserved.get(orderId);
         if (known !== undefined && known !== wanted) throw errors.productNotForSale();

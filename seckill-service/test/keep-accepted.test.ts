@@ -63,24 +63,48 @@ test('a replica takes over that lacks what nobody had read: the process that acc
   expect(new Set(ends)).toEqual(new Set(['QUEUED']));
 }, 60_000);
 
-test('what is in the ledger is not kept, what still waits is', async () => {
+test('where nothing is free any more, what was accepted is handed over all the same', async () => {
+  const activityId = await fixture.openActivity({ total: 1 });
+  await fixture.redis.redis.hset(fixture.key(activityId, 'state'), 'stock', '0');
+  const keeper = keeperOf(1_000);
+  keeper.keep({ ...batchOf(activityId, '1-1', [61, 62]), epoch: 0 });
+
+  await keeper.check();
+
+  expect(await fixture.sales.reservationsOf(activityId, '61')).toHaveLength(1);
+  expect(await fixture.sales.reservationsOf(activityId, '62')).toHaveLength(1);
+  expect(await fixture.sales.waitingInStream(activityId)).toBe(1);
+  expect(await fixture.sales.read(activityId)).toMatchObject({ remaining: 0 });
+});
+
+test('what the relay has read and removed is not kept; what still waits is, and what went away unread', async () => {
+  const { redis } = fixture.redis;
   const activityId = await fixture.openActivity({ total: 100 });
   const keeper = keeperOf(1_000);
   const stream = fixture.key(activityId, 'stream');
-  const [first, second] = [
-    await fixture.redis.redis.xadd(stream, '*', 'epoch', '1', '500001', '1:400001:1'),
-    await fixture.redis.redis.xadd(stream, '*', 'epoch', '1', '500002', '2:400002:1'),
-  ];
-  keeper.keep(batchOf(activityId, first ?? '', [1]));
-  keeper.keep(batchOf(activityId, second ?? '', [2]));
+  const entries: string[] = [];
+  for (const user of [1, 2, 3]) {
+    const value = `${user}:${400_000 + user}:1:`;
+    entries.push((await redis.xadd(stream, '*', 'epoch', '1', String(500_000 + user), value)) ?? '');
+    keeper.keep(batchOf(activityId, entries.at(-1) ?? '', [user]));
+  }
+  await redis.xgroup('CREATE', stream, 'seckill-service', '0');
 
-  await keeper.check();
-  const both = keeper.size();
-  await fixture.redis.redis.xdel(stream, first ?? '');
-  await keeper.check();
+  const sizes: number[] = [];
+  const check = async () => {
+    await keeper.check();
+    sizes.push(keeper.size());
+  };
+  await check();
+  await redis.xreadgroup('GROUP', 'seckill-service', 'a-relay', 'COUNT', 2, 'STREAMS', stream, '>');
+  await check();
+  await redis.xdel(stream, entries[0] ?? '', entries[1] ?? '');
+  await check();
+  await redis.xdel(stream, entries[2] ?? '');
+  await check();
 
-  expect([both, keeper.size()]).toEqual([2, 1]);
-});
+  expect(sizes).toEqual([3, 3, 1, 1]);
+}, 30_000);
 
 test('while Redis has lost the sale, nothing of it is forgotten', async () => {
   const activityId = await fixture.openActivity({ total: 100 });

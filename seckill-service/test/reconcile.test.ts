@@ -2,7 +2,7 @@ import { admin, buyer } from '@onrush/chassis/testing/service';
 import { eventually } from '@onrush/chassis/testing/wait';
 import { seckillReserved } from '@onrush/proto';
 import { errors } from '../src/errors';
-import { newCourse, reconcile, reconcileAll } from '../src/use-cases/reconcile';
+import { newCourse, reconcile, reconcileAll, reconcileInTurn } from '../src/use-cases/reconcile';
 import { activityBody } from './fixture';
 import { startReconcileFixture, type ReconcileFixture } from './reconcile-fixture';
 
@@ -125,6 +125,24 @@ test('what has had no order for too long is announced again, and not at each rou
   expect(again[1]?.payload).toMatchObject({ order_no: bought.get(1)?.order_no, price: 12_800, quantity: 1 });
   const view = await fixture.reconciliation(activityId);
   expect(view.repairs).toMatchObject([{ kind: 'republished', amount: 1 }]);
+});
+
+test('a sale that takes long to look at rests for longer: the relay waits while it is looked at', async () => {
+  const activityId = await fixture.openActivity({ total: 10 });
+  const activity = await fixture.activity(activityId);
+  const course = newCourse();
+  const began = performance.now();
+
+  const first = await reconcileInTurn(fixture.deps, activity, course);
+  const tookAtLeast = (performance.now() - began) / 2;
+  const next = await reconcileInTurn(fixture.deps, activity, {
+    ...course,
+    restUntil: performance.now() + 60_000,
+  });
+  const later = await reconcileInTurn(fixture.deps, activity, { ...course, restUntil: performance.now() });
+
+  expect([first, next, later].map((measured) => measured?.equation?.free)).toEqual([10, undefined, 10]);
+  expect(course.restUntil - began).toBeGreaterThan(tookAtLeast * 20);
 });
 
 test('a difference that no repair ends is an error in the log, from the second round on, and nothing is rebuilt for it', async () => {

@@ -1,8 +1,5 @@
-import { admin } from '@onrush/chassis/testing/service';
-import { releaseTogether } from '@onrush/chassis/testing/gate';
 import { eventually } from '@onrush/chassis/testing/wait';
 import { errors } from '../src/errors';
-import { rebuildSale } from '../src/use-cases/rebuild-sale';
 import {
   startReconcileFixture,
   takeRedisDatabase,
@@ -222,57 +219,3 @@ test('purchases whose entries somebody deleted are found in what their buyers ho
   expect((await fixture.reservation('900002', 2)).body.data.status).toBe('QUEUED');
   await fixture.restart();
 }, 30_000);
-
-test('a pause of an operator outlives the rebuild', async () => {
-  const activityId = await fixture.openActivity({ total: 10 });
-  const state = fixture.key(activityId, 'state');
-  await fixture.http.call(`POST /api/v1/admin/seckill/activities/${activityId}/pause`, {
-    user: admin,
-    body: {},
-  });
-  await fixture.redis.redis.hset(state, 'stock', '-1');
-
-  await isBack(activityId, 2);
-
-  expect(await fixture.redis.redis.hget(state, 'status')).toBe('PAUSED');
-  expect((await fixture.buy(activityId, 1)).body.code).toBe(errors.paused.definition.code);
-});
-
-test('ten who find the same loss rebuild it once', async () => {
-  const activityId = await fixture.openActivity({ total: 10 });
-  const seen = await fixture.activity(activityId);
-
-  const rebuilt = await releaseTogether(10, () => rebuildSale(fixture.deps, seen, 'lost'));
-
-  const done = rebuilt.map((answer) => (answer.status === 'fulfilled' ? answer.value : answer.reason));
-  expect(done.filter((isDone) => isDone === true)).toHaveLength(1);
-  expect(done.filter((isDone) => isDone === false)).toHaveLength(9);
-  expect(await fixture.sales.read(activityId)).toMatchObject({ epoch: 2, remaining: 10 });
-});
-
-test('10,000 buyers are rebuilt within the pause that is promised', async () => {
-  const activityId = await fixture.openActivity({ total: 20_000 });
-  const now = new Date();
-  for (let from = 0; from < 10_000; from += 1_000) {
-    const rows = usersFrom(from + 1, 1_000).map((user) => {
-      const ids = [String(10_000_000 + user), activityId, user, String(20_000_000 + user)];
-      return [...ids, 1, 'QUEUED', 'x', 'a2V5', now, now];
-    });
-    await fixture.db.query(
-      'INSERT INTO reservations (id, activity_id, user_id, order_no, quantity, status, batch_id, idempotency_key, reserved_at, updated_at) VALUES ?',
-      [rows],
-    );
-  }
-  await fixture.db.query('UPDATE activities SET sold = 10000 WHERE id = ?', [activityId]);
-
-  const lostAt = performance.now();
-  await flush();
-  const bought = await fixture.buyAtLast(activityId, 900_000);
-
-  expect(bought).toBeDefined();
-  expect(performance.now() - lostAt).toBeLessThan(5_000);
-  expect((await fixture.buy(activityId, 10_000, { key: 'new' })).body.code).toBe(
-    errors.overLimit.definition.code,
-  );
-  expect(await fixture.atRest(activityId)).toMatchObject({ status: 'BALANCED', equation: { free: 9_999 } });
-}, 60_000);

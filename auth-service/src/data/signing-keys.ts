@@ -1,9 +1,10 @@
-import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { exportJWK, generateKeyPair, importJWK, SignJWT, type CryptoKey, type JWK } from 'jose';
 import type { Component } from '@onrush/chassis/lifecycle';
 import type { Logger } from '@onrush/chassis/logger';
 import { insertRows } from '@onrush/chassis/mysql';
+import { seal, unseal } from '@onrush/chassis/sealed';
 
 const rotateAfterMs = 30 * 86_400_000;
 /** A new key is published for so long before it signs: every instance reads the table, and every gateway the keys, each minute. */
@@ -73,7 +74,7 @@ export function createSigningKeys(options: {
   async function adopt(rows: Row[]): Promise<void> {
     const signing = rows.find((row) => ageMs(row) >= publishedBeforeUseMs) ?? rows.at(-1);
     if (!signing) throw new Error('no signing key');
-    const privateJwk = JSON.parse(unseal(signing.sealed_private_jwk, secret)) as JWK;
+    const privateJwk = JSON.parse(unsealKey(signing.sealed_private_jwk, secret)) as JWK;
     current = { kid: signing.kid, key: (await importJWK(privateJwk, 'EdDSA')) as CryptoKey };
     const isNewlySigning = ageMs(signing) - publishedBeforeUseMs < publishedAfterUseMs;
     const needed = isNewlySigning ? rows : rows.slice(0, rows.indexOf(signing) + 1);
@@ -119,20 +120,9 @@ async function createKey(secret: Buffer): Promise<Row> {
   return { kid, public_jwk: JSON.stringify(publicJwk), sealed_private_jwk: sealed, created_at: new Date() };
 }
 
-/** AES-256-GCM: nonce, tag and ciphertext, in base64. */
-function seal(text: string, secret: Buffer): string {
-  const nonce = randomBytes(12);
-  const cipher = createCipheriv('aes-256-gcm', secret, nonce);
-  const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
-  return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64');
-}
-
-function unseal(text: string, secret: Buffer): string {
-  const bytes = Buffer.from(text, 'base64');
-  const decipher = createDecipheriv('aes-256-gcm', secret, bytes.subarray(0, 12), { authTagLength: 16 });
-  decipher.setAuthTag(bytes.subarray(12, 28));
+function unsealKey(text: string, secret: Buffer): string {
   try {
-    return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
+    return unseal(text, secret);
   } catch (cause) {
     throw new Error(
       'the signing keys in this database were sealed with another KEY_ENCRYPTION_SECRET: give that one, or an empty schema',

@@ -28,6 +28,7 @@ export async function measurePurchases(bench: Bench, options: PurchaseOptions): 
     sell(stage, {
       title: `Bench round ${number} ${front}`,
       purchases,
+      perUserLimit: 100,
       processes: [...processesOf(stage.fleet), ...bench.systems.processes()],
       rush: rushByHttp({
         at: bench.systems.buyAt[front],

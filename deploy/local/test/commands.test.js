@@ -68,7 +68,7 @@ describe('bench', () => {
   test.each([
     [['gatwy'], "unknown command 'gatwy'"],
     [['gateway', '--rounds', 'x'], "'--rounds <n>' argument 'x' is invalid"],
-    [['seckill', '--buyers', '-1'], "'--buyers <n>' argument '-1' is invalid"],
+    [['seckill', '--units', '-1'], "'--units <n>' argument '-1' is invalid"],
     [[], 'Usage: npm run bench'],
   ])('%j is refused with 2, before a server is asked for', (args, message) => {
     const { status, stderr } = bench(...args);

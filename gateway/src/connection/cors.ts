@@ -7,7 +7,8 @@ export interface Cors {
   answersPreflight(exchange: Exchange): boolean;
 }
 
-const allowedHeaders = 'authorization, content-type, idempotency-key, if-match, traceparent, x-request-id';
+const allowedHeaders =
+  'authorization, content-type, idempotency-key, if-match, traceparent, x-queue-ticket, x-request-id';
 const exposedHeaders =
   'age, etag, idempotent-replayed, ratelimit, ratelimit-policy, retry-after, x-cache, x-request-id, x-served-version';
 

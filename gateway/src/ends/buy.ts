@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isAppError, type AppError } from '@onrush/chassis/errors';
+import { failpoint } from '@onrush/chassis/failpoint';
 import { validate } from '@onrush/chassis/http-server';
 import type { BuyReply__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyReply';
 import { statusOf, type BuyStreams } from '../upstream/buy-streams';
@@ -43,6 +44,7 @@ function reply(exchange: Exchange, answer: BuyReply__Output | AppError): void {
   const { refusal, orderNo, reservationId } = answer;
   const { traceId } = exchange;
   if (!refusal) {
+    failpoint('gateway.purchase-accepted');
     const data = `{"order_no":"${orderNo}","reservation_id":"${reservationId}","status":"QUEUED"}`;
     return sendJson(exchange, 202, `{"code":0,"message":"success","data":${data},"trace_id":"${traceId}"}`);
   }

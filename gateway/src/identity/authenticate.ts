@@ -7,7 +7,6 @@ import type { AccessKey, AccessKeys } from './access-keys';
 import { errors } from '../errors';
 import type { Revocations } from './revocations';
 
-const defaultCacheLimit = 200_000;
 const longestToken = 4_096;
 /** For clocks that differ. */
 const skewSeconds = 5;
@@ -56,9 +55,9 @@ export function createAuthenticator(options: {
   metrics: Metrics;
   now?: () => number;
   /** Verified tokens that are kept; beyond, the oldest goes. */
-  cacheLimit?: number;
+  cacheLimit: number;
 }): Authenticator {
-  const { keys, revocations, now = Date.now, cacheLimit = defaultCacheLimit } = options;
+  const { keys, revocations, now = Date.now, cacheLimit } = options;
   /** By the whole header: cutting the token out of it costs more than finding it. */
   const verified = new Map<string, Verified>();
   const refused = options.metrics.counter('gateway_tokens_refused_total', 'Access tokens refused', [

@@ -1,5 +1,5 @@
-import { IsNull, Not, type DataSource, type EntityManager } from 'typeorm';
-import type { Activity, ActivityPlan } from '../domain/activity';
+import { IsNull, LessThanOrEqual, MoreThan, Not, type DataSource, type EntityManager } from 'typeorm';
+import { planRevisionOf, type Activity, type ActivityPlan } from '../domain/activity';
 import { ActivityTable } from './activity-table';
 
 export interface ActivityRepository {
@@ -10,10 +10,12 @@ export interface ActivityRepository {
   changePlan(id: string, version: number, plan: Partial<ActivityPlan & { price: number }>): Promise<boolean>;
   /** Keeps everybody else who changes the activity or what it has sold waiting until the transaction ends. */
   lock(tx: EntityManager, id: string): Promise<Activity>;
-  /** Before its live sale is built for the first time: the number stays. */
-  split(tx: EntityManager, id: string, buckets: number): Promise<void>;
+  /** Its operations are numbered from its plan on, and into how many buckets it is split stays. */
+  markWarmedUp(tx: EntityManager, activity: Activity, buckets: number): Promise<void>;
   /** The next epoch of the live sale, after the one that MySQL knows and after the given one. */
   startEpoch(tx: EntityManager, id: string, after: number): Promise<Activity>;
+  /** Those that nobody has warmed up, that start before the given time and are not over; the most urgent first. */
+  findDue(now: Date, startingBefore: Date): Promise<Activity[]>;
   /** The activities whose purchases may still wait in Redis. */
   findUndrained(): Promise<Activity[]>;
   markDrained(id: string): Promise<void>;
@@ -45,16 +47,30 @@ export function createActivityRepository(db: DataSource): ActivityRepository {
     },
     lock: (tx, id) =>
       tx.withRepository(table).findOneOrFail({ where: { id }, lock: { mode: 'pessimistic_write' } }),
-    async split(tx, id, buckets) {
-      await tx.query('UPDATE activities SET buckets = ? WHERE id = ? AND warmed_at IS NULL', [buckets, id]);
+    async markWarmedUp(tx, activity, buckets) {
+      const revision = planRevisionOf(activity);
+      await tx.query(
+        'UPDATE activities SET warmed_at = ?, buckets = ?, revision = ?, stock_revision = ? WHERE id = ? AND warmed_at IS NULL',
+        [new Date(), buckets, revision, revision, activity.id],
+      );
     },
     async startEpoch(tx, id, after) {
-      await tx.query(
-        'UPDATE activities SET epoch = GREATEST(epoch, ?) + 1, warmed_at = COALESCE(warmed_at, ?), drained_at = NULL WHERE id = ?',
-        [after, new Date(), id],
-      );
+      await tx.query('UPDATE activities SET epoch = GREATEST(epoch, ?) + 1, drained_at = NULL WHERE id = ?', [
+        after,
+        id,
+      ]);
       return tx.withRepository(table).findOneByOrFail({ id });
     },
+    findDue: (now, startingBefore) =>
+      table.find({
+        where: {
+          warmedAt: IsNull(),
+          drainedAt: IsNull(),
+          startsAt: LessThanOrEqual(startingBefore),
+          endsAt: MoreThan(now),
+        },
+        order: { startsAt: 'ASC' },
+      }),
     findUndrained: () => table.findBy({ warmedAt: Not(IsNull()), drainedAt: IsNull() }),
     async markDrained(id) {
       await table.update({ id }, { drainedAt: new Date() });

@@ -66,7 +66,8 @@ local held_until = tonumber(state[5] or 0)
 if now < held_until and held_until < now + HELD_LONGER_MS then
   redis.call('HSET', KEYS[1], 'held_until', string.format('%.0f', now + HELD_LONGER_MS))
 end
-redis.call('HINCRBY', KEYS[1], 'stock', -taken)
+-- Redis takes no -0 for a number.
+if taken > 0 then redis.call('HINCRBY', KEYS[1], 'stock', -taken) end
 redis.call('HSET', KEYS[2], unpack(fields))
 redis.call('EXPIREAT', KEYS[2], math.floor(tonumber(state[4]) / 1000) + KEEP_AFTER_END_SECONDS)
 if ARGV[2] == '1' then

@@ -1,10 +1,17 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { AcceptedPurchase, KeptPurchase, ReservationStatus } from '../domain/reservation';
+import type { WrittenPurchase } from '../domain/sale-record';
 
 /** A row of the ledger as repairs need it. */
 export interface LedgerEntry extends KeptPurchase {
   status: ReservationStatus;
   updatedAt: Date;
+}
+
+/** A row as it is compared with the record of the sale. */
+export interface AuditedRow extends WrittenPurchase {
+  status: ReservationStatus;
+  batchId: string;
 }
 
 export interface LedgerCount {
@@ -74,6 +81,19 @@ export const ledgerCount = {
       const whole = rows.filter((row) => row.user_id !== last);
       if (whole.length > 0) return whole.map(toEntry);
     }
+  },
+
+  /** The next rows in the order of their ids; the hint keeps a page from sorting all that come after it. */
+  async pageById(
+    manager: EntityManager,
+    activityId: string,
+    { afterId, limit }: { afterId: string; limit: number },
+  ): Promise<AuditedRow[]> {
+    const rows = await manager.query<(Row & { batch_id: string })[]>(
+      `SELECT ${columns}, batch_id FROM reservations FORCE INDEX (PRIMARY) WHERE activity_id = ? AND id > ? ORDER BY id LIMIT ?`,
+      [activityId, afterId, limit],
+    );
+    return rows.map((row) => ({ ...toEntry(row), reservedAt: row.reserved_at, batchId: row.batch_id }));
   },
 
   /** Those that are still live, locked until the transaction ends. */

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { failpoint } from '@onrush/chassis/failpoint';
 import { loadScript, type Keys } from '@onrush/chassis/redis';
 import type { ControlStatus, LiveSale } from '../domain/activity';
 import { activityOf } from '../domain/bucket';
@@ -93,6 +94,7 @@ export function createLiveSales(options: LiveSaleOptions): LiveSales {
       const parts = [keyOf(sale, 'state'), keyOf(sale, 'buyers'), keyOf(sale, 'stream')];
       const values = purchases.flatMap(scriptArguments);
       const replies = await buyScript.run(hot, parts, [backlogLimit, ...values]);
+      failpoint('seckill.purchases-decided');
       const [epoch, entryId, ...soldOut] = replies.slice(purchases.length);
       if (onAccepted && entryId) {
         onAccepted({

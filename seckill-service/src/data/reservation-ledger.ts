@@ -2,6 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { insertRows } from '@onrush/chassis/mysql';
 import type { Activity } from '../domain/activity';
 import type { AcceptedPurchase, KeptPurchase, Reservation, ReservationStatus } from '../domain/reservation';
+import type { WrittenPurchase } from '../domain/sale-record';
 
 interface Affected {
   affectedRows: number;
@@ -45,15 +46,16 @@ const selected = 'id, activity_id, user_id, order_no, quantity, status, reason, 
 
 /** The reservations in MySQL: one row for each purchase that Redis accepted, written once, whoever writes first. */
 export const reservationLedger = {
-  /** Writes those that are not there yet, and says how many units they hold. */
+  /** Writes those that are not there yet, and returns them. */
   async insertNew(
     tx: EntityManager,
     batch: LedgerBatch,
     purchases: (KeptPurchase & Partial<Pick<AcceptedPurchase, 'reservedAt'>>)[],
-  ): Promise<number> {
-    if (purchases.length === 0) return 0;
+  ): Promise<WrittenPurchase[]> {
+    if (purchases.length === 0) return [];
     const now = new Date();
-    const rows = purchases.map((purchase) => [
+    const dated = purchases.map((purchase) => ({ ...purchase, reservedAt: purchase.reservedAt ?? now }));
+    const rows = dated.map((purchase) => [
       purchase.reservationId,
       batch.activityId,
       purchase.userId,
@@ -63,16 +65,17 @@ export const reservationLedger = {
       batch.reason,
       batch.batchId,
       purchase.key,
-      purchase.reservedAt ?? now,
+      purchase.reservedAt,
       now,
     ]);
     const inserted = await insertRows(tx, 'reservations', { columns, rows, ignoreDuplicates: true });
-    if (inserted === rows.length) return purchases.reduce((sum, purchase) => sum + purchase.quantity, 0);
-    const [counted] = await tx.query<{ units: string | null }[]>(
-      'SELECT SUM(quantity) AS units FROM reservations WHERE batch_id = ? AND id IN (?)',
+    if (inserted === rows.length) return dated;
+    const written = await tx.query<{ id: string }[]>(
+      'SELECT id FROM reservations WHERE batch_id = ? AND id IN (?)',
       [batch.batchId, purchases.map((purchase) => purchase.reservationId)],
     );
-    return Number(counted?.units ?? 0);
+    const byId = new Map(dated.map((purchase) => [purchase.reservationId, purchase]));
+    return written.flatMap(({ id }) => byId.get(id) ?? []);
   },
 
   /**

@@ -35,6 +35,8 @@ export interface Progress {
   epoch: number;
   /** Undefined while nothing waits in the stream. */
   firstEntryId: string | undefined;
+  /** The last entry that the relay was given; undefined where there is no stream. */
+  lastRead: string | undefined;
 }
 
 export interface Adoption {
@@ -67,7 +69,7 @@ export interface SaleUpkeep {
 
 const signsScript = loadScript<[string, string, number, string]>(__dirname, 'signs-3.lua');
 const snapshotScript = loadScript<[string, string, string, number, number]>(__dirname, 'snapshot-3.lua');
-const progressScript = loadScript<[string, string]>(__dirname, 'progress-2.lua');
+const progressScript = loadScript<[string, string, string]>(__dirname, 'progress-2.lua');
 const adoptScript = loadScript<(number | string)[] | null>(__dirname, 'adopt-3.lua');
 const rememberScript = loadScript<number>(__dirname, 'remember-2.lua');
 
@@ -104,10 +106,10 @@ export function createSaleUpkeep(options: SaleUpkeepOptions): SaleUpkeep {
     },
     async progress(sale) {
       const parts = [saleKey(keys, sale, 'state'), saleKey(keys, sale, 'stream')];
-      const [text, firstEntryId] = await progressScript.run(redis, parts, []);
+      const [text, firstEntryId, lastRead] = await progressScript.run(redis, parts, [group]);
       const epoch = numberFrom(text);
       if (epoch === undefined || epoch < 0) return undefined;
-      return { epoch, firstEntryId: firstEntryId || undefined };
+      return { epoch, firstEntryId: firstEntryId || undefined, lastRead: lastRead || undefined };
     },
     async adopt({ sale, epoch }, purchases, { intoStream }) {
       await bringUnits?.({ sale, epoch }, unitsOf(purchases));

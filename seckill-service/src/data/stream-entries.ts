@@ -16,6 +16,10 @@ export function purchasesOf({ id, fields }: StreamEntry): AcceptedPurchase[] {
     });
 }
 
+/** How many purchases it holds. */
+export const sizeOf = ({ fields }: StreamEntry): number =>
+  Object.keys(fields).length - ('epoch' in fields ? 1 : 0);
+
 /** Names and values of such an entry. */
 export const fieldsOf = (epoch: number, purchases: KeptPurchase[]): string[] => [
   'epoch',

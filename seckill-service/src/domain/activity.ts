@@ -1,3 +1,5 @@
+import type { WaitingRoomPlan } from './waiting-room';
+
 export type ActivityStatus = 'NOT_STARTED' | 'OPEN' | 'PAUSED' | 'SOLD_OUT' | 'ENDED';
 
 /** What operators have made of the sale; CLOSED is final. */
@@ -19,6 +21,8 @@ export interface Activity {
   paymentTimeoutSeconds: number;
   /** Only purchases with a purchase token are decided. */
   tokenRequired: boolean;
+  /** Null: everybody is let in at once. */
+  waitingRoom: WaitingRoomPlan | null;
   /** Into how many live sales it is split (bucket.ts), from its warm-up on. */
   buckets: number;
   /** Counts how often the live sale was built in Redis. Who acts for another epoch than the current one is late, and is refused. */
@@ -46,6 +50,7 @@ export type ActivityPlan = Pick<
   | 'endsAt'
   | 'paymentTimeoutSeconds'
   | 'tokenRequired'
+  | 'waitingRoom'
 >;
 
 /** What Redis holds of a warmed activity. */
@@ -64,6 +69,8 @@ export function planActivity(
 ): Activity {
   return {
     ...plan,
+    // Without them whoever knows the address of the sale would walk past the room.
+    tokenRequired: plan.tokenRequired || plan.waitingRoom !== null,
     id,
     productName: product.name,
     price: product.price,
@@ -93,3 +100,12 @@ export function statusOf(
   if (!live || live.isRebuilding || controlled === 'PAUSED') return 'PAUSED';
   return live.remaining > 0 ? 'OPEN' : 'SOLD_OUT';
 }
+
+const warmUpMs = 5_000;
+
+/** Who warms a sale up builds it at once; where it is not there later than that, somebody died. */
+export const isBeingWarmedUp = ({ epoch, warmedAt }: Activity, now: Date): boolean =>
+  epoch === 0 && warmedAt !== null && now.getTime() - warmedAt.getTime() < warmUpMs;
+
+/** A plan in the line of revisions that operations carry on: what was reserved for an older plan gives way to it, and it to every operation. */
+export const planRevisionOf = ({ version }: Pick<Activity, 'version'>): number => version - 1;

@@ -1,6 +1,7 @@
 import { route, type Route } from '@onrush/chassis/http-routes';
 import { idText, listOf, pageQuery } from '@onrush/chassis/http-schemas';
 import { z } from 'zod';
+import type { WaitingRoomPlan } from '../domain/waiting-room';
 import type { ActivityReads } from '../use-cases/activity-reads';
 import type { BuyBatcher } from '../use-cases/buy';
 import { changeActivity } from '../use-cases/change-activity';
@@ -12,6 +13,7 @@ import type { Reconcile } from '../use-cases/reconcile';
 import { warmUp, type WarmUp } from '../use-cases/warm-up';
 import { controlRoutes, type ControlDeps } from './control-routes';
 import { reconciliationRoutes } from './reconciliation-routes';
+import { queueRoutes, type QueueDeps } from './queue-routes';
 import { tokenRoutes } from './token-routes';
 import {
   activityStatusView,
@@ -20,6 +22,7 @@ import {
   reservationView,
   toActivityView,
   toReservationView,
+  waitingRoomForm,
   warmUpView,
 } from './views';
 
@@ -27,6 +30,7 @@ export type HttpDeps = PlanActivity &
   WarmUp &
   FindReservations &
   IssueToken &
+  QueueDeps &
   ControlDeps &
   Reconcile & { batcher: BuyBatcher; reads: ActivityReads };
 
@@ -45,6 +49,7 @@ const fields = {
   ends_at: z.iso.datetime(),
   payment_timeout_seconds: z.int().min(1).max(86_400),
   token_required: z.boolean(),
+  waiting_room: waitingRoomForm.nullable(),
 };
 
 const newActivity = z
@@ -54,6 +59,7 @@ const newActivity = z
     price: fields.price.optional(),
     payment_timeout_seconds: fields.payment_timeout_seconds.default(900),
     token_required: fields.token_required.default(false),
+    waiting_room: fields.waiting_room.default(null),
   })
   .refine((activity) => new Date(activity.ends_at) > new Date(activity.starts_at), {
     path: ['ends_at'],
@@ -66,6 +72,7 @@ export const httpRoutes = (deps: HttpDeps): Route[] => [
   ...publicRoutes(deps),
   ...buyerRoutes(deps),
   ...tokenRoutes(deps),
+  ...queueRoutes(deps),
   ...adminRoutes(deps),
   ...controlRoutes(deps),
   ...reconciliationRoutes(deps),
@@ -161,6 +168,7 @@ const adminRoutes = (deps: HttpDeps): Route[] => [
         endsAt: new Date(body.ends_at),
         paymentTimeoutSeconds: body.payment_timeout_seconds,
         tokenRequired: body.token_required,
+        waitingRoom: toWaitingRoom(body.waiting_room),
       });
       deps.reads.forget(activity.id);
       return toActivityView({ activity, live: undefined });
@@ -208,7 +216,8 @@ const adminRoutes = (deps: HttpDeps): Route[] => [
 
 /** The plan in our words; what was not sent is not in it. */
 function toChange(body: Omit<z.output<typeof activityChange>, 'version'>) {
-  const { per_user_limit, starts_at, ends_at, payment_timeout_seconds, token_required, ...same } = body;
+  const { per_user_limit, starts_at, ends_at, payment_timeout_seconds, ...others } = body;
+  const { token_required, waiting_room, ...same } = others;
   return {
     ...same,
     ...(per_user_limit !== undefined && { perUserLimit: per_user_limit }),
@@ -216,5 +225,9 @@ function toChange(body: Omit<z.output<typeof activityChange>, 'version'>) {
     ...(ends_at !== undefined && { endsAt: new Date(ends_at) }),
     ...(payment_timeout_seconds !== undefined && { paymentTimeoutSeconds: payment_timeout_seconds }),
     ...(token_required !== undefined && { tokenRequired: token_required }),
+    ...(waiting_room !== undefined && { waitingRoom: toWaitingRoom(waiting_room) }),
   };
 }
+
+const toWaitingRoom = (form: z.output<typeof fields.waiting_room>): WaitingRoomPlan | null =>
+  form && { rate: form.rate, opensMinutes: form.opens_minutes };

@@ -1,7 +1,7 @@
 import type { Component } from '@onrush/chassis/lifecycle';
-import type { Activity } from '../domain/activity';
+import { isBeingWarmedUp, type Activity } from '../domain/activity';
 import { createSaleGuard, type GuardSale, type SaleGuard } from '../use-cases/guard-sale';
-import { newCourse, reconcile, type Course, type Reconcile } from '../use-cases/reconcile';
+import { newCourse, reconcileInTurn, type Course, type Reconcile } from '../use-cases/reconcile';
 import { createRounds } from './rounds';
 
 export interface Reconciler {
@@ -42,10 +42,11 @@ export function createReconciler(
     const undrained = await activities.findUndrained();
     forgetDrained(undrained);
     await forEach(undrained, async (activity) => {
+      if (isBeingWarmedUp(activity, new Date())) return;
       const course = courses.get(activity.id) ?? newCourse();
       courses.set(activity.id, course);
-      const { equation } = await reconcile(deps, activity, course);
-      if (equation) difference.set({ activity: activity.id }, equation.difference);
+      const measured = await reconcileInTurn(deps, activity, course);
+      if (measured?.equation) difference.set({ activity: activity.id }, measured.equation.difference);
     });
     end();
   }

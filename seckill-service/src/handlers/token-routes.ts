@@ -3,6 +3,7 @@ import { idText } from '@onrush/chassis/http-schemas';
 import { z } from 'zod';
 import type { PosedChallenge } from '../use-cases/challenges';
 import { issueToken, type IssueToken } from '../use-cases/issue-token';
+import { queueTicketHeader } from './queue-routes';
 
 const byId = z.strictObject({ id: idText });
 const answer = z
@@ -41,7 +42,8 @@ export const tokenRoutes = (deps: IssueToken): Route[] => [
     async ({ params, body, user, header }) => {
       const address = header('x-forwarded-for') ?? '';
       const device = header('x-device-id')?.slice(0, 128);
-      const asker = { activityId: params.id, userId: user.id, address, device };
+      const queueTicket = header(queueTicketHeader);
+      const asker = { activityId: params.id, userId: user.id, address, device, queueTicket };
       const result = await issueToken(deps, asker, body);
       if ('kind' in result)
         return new Reply(200, { token: null, expires_at: null, challenge: toChallengeView(result) });

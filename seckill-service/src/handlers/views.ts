@@ -3,6 +3,12 @@ import { statusOf } from '../domain/activity';
 import type { Reservation } from '../domain/reservation';
 import type { ActivityWithSale } from '../use-cases/find-activities';
 
+/** As a plan has it, and as everybody reads it. */
+export const waitingRoomForm = z.strictObject({
+  rate: z.union([z.int().min(1).max(100_000), z.literal('adaptive')]),
+  opens_minutes: z.int().min(0).max(1_440).default(30),
+});
+
 const statusName = z.enum(['NOT_STARTED', 'OPEN', 'PAUSED', 'SOLD_OUT', 'ENDED']);
 
 export const activityView = z.object({
@@ -18,6 +24,7 @@ export const activityView = z.object({
   ends_at: z.string(),
   payment_timeout_seconds: z.int(),
   token_required: z.boolean(),
+  waiting_room: waitingRoomForm.nullable(),
   status: statusName,
   remaining: z.int(),
   version: z.int(),
@@ -73,6 +80,10 @@ export function toActivityView({ activity, live }: ActivityWithSale): z.input<ty
     ends_at: activity.endsAt.toISOString(),
     payment_timeout_seconds: activity.paymentTimeoutSeconds,
     token_required: activity.tokenRequired,
+    waiting_room: activity.waitingRoom && {
+      rate: activity.waitingRoom.rate,
+      opens_minutes: activity.waitingRoom.opensMinutes,
+    },
     status: statusOf(activity, live, now),
     remaining: live?.remaining ?? activity.total - activity.sold,
     version: activity.version,

@@ -27,6 +27,8 @@ interface Waiting {
 }
 
 const longestWaitMs = 1_000;
+/** A run that has failed after this long has found a Redis that does not answer; one that is away, or takes no writes, says so at once. */
+const hangingMs = 500;
 /** One for all who are refused from memory: a stack trace for each of them would cost more than the rest of their answer. */
 const remembered = errors.soldOut({ meta: { why: 'remembered' } });
 /** The relay needs about as long for a good part of a full backlog, once it can go on. */
@@ -101,8 +103,10 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
   async function flush(sale: string, queue: Queue): Promise<void> {
     while (queue.waiting.length > 0) {
       const batch = queue.waiting.splice(0, batchSize);
-      await decide(sale, batch.filter(isInTime));
+      const since = performance.now();
+      const isDecided = await decide(sale, batch.filter(isInTime));
       waitingInAll -= batch.length;
+      if (!isDecided && performance.now() - since >= hangingMs) sendBack(queue);
     }
     queue.flushing = false;
     // Another activity's number costs nobody anything tomorrow.
@@ -112,13 +116,25 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
   /** Behind a Redis that hangs, nobody waits longer than for it alone, and no unit goes to somebody who was told to come back. */
   function isInTime({ done, since }: Waiting): boolean {
     if (performance.now() - since < longestWaitMs) return true;
-    answers.inc({ result: 'too-late' });
-    done(errors.unavailable({ retryAfterSeconds: 1, meta: { why: 'waited too long' } }));
+    tooLate(done);
     return false;
   }
 
-  async function decide(sale: string, batch: Waiting[]): Promise<void> {
-    if (batch.length === 0) return;
+  /** Whoever waited for a run that got no answer would wait as long again for the next. */
+  function sendBack(queue: Queue): void {
+    const sent = queue.waiting.splice(0);
+    waitingInAll -= sent.length;
+    for (const { done } of sent) tooLate(done);
+  }
+
+  function tooLate(done: Waiting['done']): void {
+    answers.inc({ result: 'too-late' });
+    done(errors.unavailable({ retryAfterSeconds: 1, meta: { why: 'waited too long' } }));
+  }
+
+  /** False when it is not known whether the script has run, or it has not. */
+  async function decide(sale: string, batch: Waiting[]): Promise<boolean> {
+    if (batch.length === 0) return true;
     batches.inc();
     const asked = soldOut.asking();
     let decision: Decision;
@@ -128,7 +144,8 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
         batch.map(({ purchase }) => purchase),
       );
     } catch (cause) {
-      return refuse(sale, batch, cause);
+      refuse(sale, batch, cause);
+      return false;
     }
     soldOut.learn(sale, decision.soldOut, asked);
     const outcomes = pausedIfLost(sale, decision.answers);
@@ -144,6 +161,7 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
       answers.inc({ result: 'accepted' }, accepted);
       options.onAccepted();
     }
+    return true;
   }
 
   function pausedIfLost(sale: string, answers: PurchaseAnswer[]): PurchaseAnswer[] {

@@ -7,6 +7,7 @@ import type { LiveSales } from '../data/live-sale';
 import { pendingReturns } from '../data/pending-returns';
 import { reservationLedger } from '../data/reservation-ledger';
 import type { ResultNews } from '../data/result-news';
+import { saleRecordLog } from '../data/sale-record-log';
 import type { Reservation } from '../domain/reservation';
 
 export interface GiveBack {
@@ -30,6 +31,8 @@ export async function giveBack(
     if (reservation) {
       await pendingReturns.add(tx, reservation);
       await outbox.add(tx, [releasedEvent(reservation, reason)]);
+      const payload = { reservation: reservation.id, units: reservation.quantity, reason };
+      await saleRecordLog.append(tx, reservation.activityId, { kind: 'RELEASED', payload });
     }
     return reservation;
   });

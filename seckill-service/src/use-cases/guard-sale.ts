@@ -1,7 +1,7 @@
 import type { LiveSigns, SaleUpkeep } from '../data/sale-upkeep';
 import type { StockMoves } from '../data/stock-moves';
 import { isBefore } from '../data/stream-entries';
-import type { Activity } from '../domain/activity';
+import { isBeingWarmedUp, type Activity } from '../domain/activity';
 import { salesOf } from '../domain/bucket';
 import { hasForgotten } from '../domain/stock-look';
 import { rebuildSale, type RebuildReason, type RebuildSale } from './rebuild-sale';
@@ -20,8 +20,8 @@ interface Recorded {
   entryId: string;
 }
 
-/** Damage that a rebuild did not mend is none that another one would. */
-const damageRestMs = 60_000;
+/** Where the ledger's counter has units that no row holds, there is nobody to remember, however often it is rebuilt. */
+const forgetfulRestMs = 60_000;
 
 export type GuardSale = RebuildSale & { upkeep: Pick<SaleUpkeep, 'signs'>; moves: StockMoves };
 
@@ -31,13 +31,12 @@ export type GuardSale = RebuildSale & { upkeep: Pick<SaleUpkeep, 'signs'>; moves
  */
 export function createSaleGuard(deps: GuardSale): SaleGuard {
   const recordedOf = new Map<string, Recorded>();
-  const mendedAt = new Map<string, number>();
+  const rememberedAt = new Map<string, number>();
 
-  function isMended(activityId: string, reason: RebuildReason): boolean {
-    if (reason !== 'damaged') return false;
-    const isMended = Date.now() - (mendedAt.get(activityId) ?? 0) < damageRestMs;
-    if (!isMended) mendedAt.set(activityId, Date.now());
-    return isMended;
+  function wasJustRemembered(activityId: string): boolean {
+    const isRecent = Date.now() - (rememberedAt.get(activityId) ?? 0) < forgetfulRestMs;
+    if (!isRecent) rememberedAt.set(activityId, Date.now());
+    return isRecent;
   }
 
   return {
@@ -47,17 +46,19 @@ export function createSaleGuard(deps: GuardSale): SaleGuard {
       recordedOf.set(sale, recorded);
     },
     async look(activity) {
+      if (isBeingWarmedUp(activity, new Date())) return false;
       const looks = salesOf(activity).map(async (sale) => ({
         signs: await deps.upkeep.signs(sale),
         recorded: recordedOf.get(sale),
       }));
       const reason = reasonToRebuild(activity, await Promise.all(looks)) ?? (await mendMoves(deps, activity));
-      if (reason === undefined || isMended(activity.id, reason)) return false;
+      if (reason === undefined || (reason === 'forgot-buyers' && wasJustRemembered(activity.id)))
+        return false;
       return rebuildSale(deps, activity, reason);
     },
     forgetAllBut(activities) {
       const known = new Set(activities.flatMap((activity) => [activity.id, ...salesOf(activity)]));
-      for (const map of [recordedOf, mendedAt])
+      for (const map of [recordedOf, rememberedAt])
         for (const id of map.keys()) if (!known.has(id)) map.delete(id);
     },
   };
@@ -72,7 +73,7 @@ function reasonToRebuild({ epoch, sold }: Activity, looks: Look[]): RebuildReaso
   if (looks.some(({ signs }) => signs.epoch !== epoch)) return 'lost';
   if (looks.some(({ signs: { stock } }) => stock === undefined || stock < 0)) return 'damaged';
   // Whoever has bought is remembered, also when it was given back.
-  if (sold > 0 && looks.every(({ signs }) => signs.buyers === 0)) return 'damaged';
+  if (sold > 0 && looks.every(({ signs }) => signs.buyers === 0)) return 'forgot-buyers';
   // A replica that took over, or a restart with an older file: the relay had read further than this Redis says.
   const wentBack = looks.some(
     ({ signs, recorded }) => recorded?.epoch === epoch && isBefore(signs.lastRead ?? '0-0', recorded.entryId),

@@ -1,5 +1,5 @@
 import type { Activity } from '../domain/activity';
-import type { IssuedToken, PurchaseTokens } from '../domain/purchase-token';
+import type { IssuedToken, PurchaseTokens, TokenHolder } from '../domain/purchase-token';
 import type { Velocity } from '../data/velocity';
 import { errors } from '../errors';
 import type { Asker, Challenge, ChallengeAnswer, PosedChallenge } from './challenges';
@@ -11,12 +11,14 @@ export interface IssueToken {
   purchaseTokens: PurchaseTokens;
   /** So long before its start a sale gives tokens out. */
   leadSeconds: number;
+  /** Throws unless it is this user's turn, by the ticket. */
+  assertAdmitted(holder: TokenHolder, ticket: string | undefined): Promise<void>;
 }
 
-/** A purchase token for whoever has passed the challenge, or the challenge. */
+/** A purchase token for whoever has passed the challenge, or the challenge; where there is a waiting room, for whoever was admitted. */
 export async function issueToken(
   deps: IssueToken,
-  asker: Asker,
+  asker: Asker & { queueTicket?: string | undefined },
   answer: ChallengeAnswer,
 ): Promise<IssuedToken | PosedChallenge> {
   const activity = await deps.findActivity(asker.activityId);
@@ -30,6 +32,7 @@ export async function issueToken(
   const waitMs = await deps.velocity.count({ user, address, ...(device && { device }) });
   if (waitMs > 0) throw errors.rateLimited({ retryAfterSeconds: Math.ceil(waitMs / 1_000) });
 
+  if (activity.waitingRoom) await deps.assertAdmitted(asker, asker.queueTicket);
   const result = await deps.challenge(asker, answer);
   switch (result.outcome) {
     case 'posed':

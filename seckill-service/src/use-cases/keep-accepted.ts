@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
 import type { Outbox } from '@onrush/chassis/outbox';
+import type { ActivityRepository } from '../data/activity-repository';
 import { ledgerCount } from '../data/ledger-count';
 import { valuesPerPurchase, type AcceptedBatch } from '../data/live-sale';
 import type { LiveEpoch, Progress, SaleUpkeep } from '../data/sale-upkeep';
@@ -13,6 +14,7 @@ import { reject } from './record-purchases';
 
 export interface KeepAccepted {
   db: DataSource;
+  activities: ActivityRepository;
   /** On the connection that purchases are decided on: it answers for the server that has them. */
   upkeep: Pick<SaleUpkeep, 'progress' | 'adopt'>;
   outbox: Outbox;
@@ -142,10 +144,12 @@ function inParts(batches: KeptBatch[]): KeptBatch[][] {
   return parts;
 }
 
-/** Everything up to it has left the stream, in the epoch that it was put there in, and on the server that it was put there. */
-const isRecorded = (batch: KeptBatch, { epoch, firstEntryId }: Progress): boolean =>
+/** The relay has read it, and it has left the stream: in the epoch that it was put there in, and on the server that it was put there. */
+const isRecorded = (batch: KeptBatch, { epoch, firstEntryId, lastRead }: Progress): boolean =>
   batch.epoch === epoch &&
   !batch.isDoubtful &&
+  lastRead !== undefined &&
+  !isBefore(lastRead, batch.entryId) &&
   (firstEntryId === undefined || isBefore(batch.entryId, firstEntryId));
 
 function purchasesFrom(text: string): KeptPurchase[] {

@@ -33,8 +33,9 @@ export async function changePlan(
   before: Activity,
   { version, plan }: { version: number; plan: Partial<Omit<ActivityPlan, 'productId'>> & { price?: number } },
 ): Promise<void> {
-  const { startsAt, endsAt } = { ...before, ...plan };
+  const { startsAt, endsAt, waitingRoom } = { ...before, ...plan };
   if (endsAt <= startsAt)
     throw errors.invalidArgument({ fields: [{ field: 'ends_at', message: 'must be after starts_at' }] });
-  if (!(await activities.changePlan(before.id, version, plan))) throw errors.versionChanged();
+  const whole = waitingRoom ? { ...plan, tokenRequired: true } : plan;
+  if (!(await activities.changePlan(before.id, version, whole))) throw errors.versionChanged();
 }

@@ -25,39 +25,48 @@ export interface RebuildSale {
 }
 
 /**
- * `lost`: Redis has nothing of this epoch. `went-back`: it has forgotten what it had told. `damaged`: what it has cannot be sold from.
- * `difference`: the stock equation does not hold.
+ * `lost`: Redis has nothing of this epoch. `went-back`: it has forgotten what it had told. `damaged`: its stock is no number, or below 0.
+ * `forgot-buyers`: it knows of nobody who has bought. `difference`: the stock equation does not hold.
  */
-export type RebuildReason = 'lost' | 'went-back' | 'damaged' | 'difference';
+export type RebuildReason = 'lost' | 'went-back' | 'damaged' | 'forgot-buyers' | 'difference';
 
-/**
- * Builds the live sale anew under the next epoch: free units are the total less all that the ledger holds and all that still waits in the stream.
- * Changes nothing, and returns false, when somebody else has rebuilt it since the epoch that was seen.
- */
+/** Builds the live sale anew, and says so; false when somebody else has rebuilt it since the epoch that was seen. */
 export async function rebuildSale(
   deps: RebuildSale,
   seen: Pick<Activity, 'id' | 'epoch'>,
   reason: RebuildReason,
 ): Promise<boolean> {
-  const since = performance.now();
-  const rebuilt = await inTransaction(deps.db, async (tx) => {
-    const current = await deps.activities.lock(tx, seen.id);
-    if (current.epoch !== seen.epoch) return undefined;
-    return openNextEpoch(deps, tx, { seen: current, closedForMs: deps.handOverMs });
-  });
-  if (!rebuilt) return false;
-  const { activity, ...facts } = rebuilt;
-  const tookMs = Math.round(performance.now() - since);
-  deps.logger.warn('live sale rebuilt', { activityId: seen.id, epoch: activity.epoch, ...facts, tookMs });
-  await noteRepair(deps, activity, { kind: 'rebuilt', amount: 1, reason });
-  return true;
+  const built = await buildSale(deps, seen, { closedForMs: deps.handOverMs });
+  if (built) await noteRepair(deps, built, { kind: 'rebuilt', amount: 1, reason });
+  return built !== undefined;
 }
 
 /**
- * The caller holds the lock on the activity's row: nothing is written into the ledger meanwhile, and nothing is given back. The fence in Redis keeps
- * out everybody who does not ask for the lock.
+ * Builds the live sale under the next epoch: free units are the total less all that the ledger holds and all that still waits in the stream. Does
+ * nothing when somebody else has, since the epoch that was seen.
  */
-export async function openNextEpoch(
+export async function buildSale(
+  deps: RebuildSale,
+  seen: Pick<Activity, 'id' | 'epoch'>,
+  options: { closedForMs: number },
+): Promise<Activity | undefined> {
+  const since = performance.now();
+  const built = await inTransaction(deps.db, async (tx) => {
+    const current = await deps.activities.lock(tx, seen.id);
+    return current.epoch === seen.epoch ? openNextEpoch(deps, tx, { seen: current, ...options }) : undefined;
+  });
+  if (!built) return undefined;
+  const { activity, ...units } = built;
+  const tookMs = Math.round(performance.now() - since);
+  deps.logger.info('live sale built', { activityId: seen.id, epoch: activity.epoch, ...units, tookMs });
+  return activity;
+}
+
+/**
+ * The lock on the activity's row is held: nothing is written into the ledger meanwhile, and nothing is given back. The fence in Redis keeps out
+ * everybody who does not ask for the lock.
+ */
+async function openNextEpoch(
   deps: RebuildSale,
   tx: EntityManager,
   { seen, closedForMs }: { seen: Split; closedForMs: number },

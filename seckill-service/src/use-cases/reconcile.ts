@@ -16,6 +16,8 @@ export interface Course {
   /** The buyer whose records were compared last. */
   buyer: string;
   republishing: { afterId: string; notBefore: number };
+  /** The relay waits while a sale is looked at, the longer the more waits in its stream: when it may be looked at again. */
+  restUntil: number;
   /** When the rows of the ledger may be counted again. */
   countAt: number;
   /** Whether the last round found that the ledger and Redis differ. */
@@ -25,6 +27,7 @@ export interface Course {
 export const newCourse = (): Course => ({
   buyer: '0',
   republishing: { afterId: '0', notBefore: 0 },
+  restUntil: 0,
   countAt: 0,
   hadDifference: false,
 });
@@ -33,6 +36,8 @@ export const newCourse = (): Course => ({
 const pagesPerRound = 5;
 /** Counting the rows of the ledger takes MySQL at most this part of the time. */
 const countingShare = 1 / 50;
+/** Looking at a sale takes this part of the time at most. */
+const lookingShare = 1 / 20;
 /** A difference that is still there after this long is one. */
 const confirmMs = 300;
 
@@ -48,6 +53,20 @@ export async function reconcile(deps: Reconcile, activity: Activity, course: Cou
     if (buyer === undefined) break;
   }
   await announceAgain(deps, measured, course);
+  return measured;
+}
+
+/** The same on a schedule: undefined while the sale rests from the last time. */
+export async function reconcileInTurn(
+  deps: Reconcile,
+  activity: Activity,
+  course: Course,
+): Promise<Measurement | undefined> {
+  const began = performance.now();
+  if (began < course.restUntil) return undefined;
+  const measured = await reconcile(deps, activity, course);
+  const ended = performance.now();
+  course.restUntil = began + (ended - began) / lookingShare;
   return measured;
 }
 

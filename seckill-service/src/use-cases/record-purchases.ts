@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import type { Logger } from '@onrush/chassis/logger';
 import { newEvent, type MessageBroker, type NewEvent } from '@onrush/chassis/message-broker';
+import type { Metrics } from '@onrush/chassis/metrics';
 import { inTransaction } from '@onrush/chassis/mysql';
 import type { Outbox } from '@onrush/chassis/outbox';
 import { seckillRejected, seckillReserved } from '@onrush/proto';
@@ -9,10 +10,12 @@ import type { ActivityRepository } from '../data/activity-repository';
 import type { LiveSales } from '../data/live-sale';
 import { OtherEpoch, reservationLedger } from '../data/reservation-ledger';
 import type { ResultNews } from '../data/result-news';
+import { saleRecordLog } from '../data/sale-record-log';
 import type { SaleUpkeep } from '../data/sale-upkeep';
 import type { Activity } from '../domain/activity';
 import { byHome } from '../domain/bucket';
 import type { AcceptedPurchase, KeptPurchase, Reservation } from '../domain/reservation';
+import { soldBatch } from '../domain/sale-record';
 
 export interface RecordPurchases {
   db: DataSource;
@@ -23,6 +26,7 @@ export interface RecordPurchases {
   outbox: Outbox;
   results: ResultNews;
   logger: Logger;
+  metrics: Metrics;
 }
 
 /** What one run of a script takes without keeping buyers waiting. */
@@ -108,7 +112,7 @@ async function takeIntoEpoch(
 
 class WouldOversell extends Error {}
 
-/** One transaction for all; false, and nothing written, when the activity has not that many units. */
+/** One transaction for all, record and all; false, and nothing written, when the activity has not that many units. */
 async function writeAll(
   { db }: RecordPurchases,
   activity: Activity,
@@ -122,8 +126,11 @@ async function writeAll(
   } as const;
   try {
     await inTransaction(db, async (tx) => {
-      const units = await reservationLedger.insertNew(tx, batch, purchases);
-      if (units > 0 && !(await reservationLedger.addSold(tx, activity, units))) throw new WouldOversell();
+      const written = await reservationLedger.insertNew(tx, batch, purchases);
+      if (written.length === 0) return;
+      const sold = soldBatch(batch.batchId, written);
+      if (!(await reservationLedger.addSold(tx, activity, sold.units))) throw new WouldOversell();
+      await saleRecordLog.append(tx, activity.id, { kind: 'SOLD', payload: sold });
     });
     return true;
   } catch (error) {
@@ -146,19 +153,36 @@ async function writeOneByOne(
 
 /** The end of a purchase that Redis accepted and that cannot be kept: its buyer can read it, and is told. Once, however often it is called. */
 export async function reject(
-  { db, outbox, logger }: Pick<RecordPurchases, 'db' | 'outbox' | 'logger'>,
+  {
+    db,
+    activities,
+    outbox,
+    logger,
+    metrics,
+  }: Pick<RecordPurchases, 'db' | 'activities' | 'outbox' | 'logger' | 'metrics'>,
   activityId: string,
   { purchase, reason }: { purchase: KeptPurchase; reason: 'sold-out' | 'over-limit' },
 ): Promise<void> {
   const { reservationId } = purchase;
   logger.error('the ledger refused a purchase that Redis accepted', { activityId, reservationId, reason });
   const refused = { activityId, batchId: randomUUID(), status: 'REJECTED', reason } as const;
-  await inTransaction(db, async (tx) => {
-    const units = await reservationLedger.insertNew(tx, refused, [purchase]);
-    if (units > 0) await outbox.add(tx, [rejected(activityId, purchase, reason)]);
+  const isNew = await inTransaction(db, async (tx) => {
+    const written = await reservationLedger.insertNew(tx, refused, [purchase]);
+    if (written.length === 0) return false;
+    await outbox.add(tx, [rejected(activityId, purchase, reason)]);
+    await activities.lock(tx, activityId);
+    const payload = { ...soldBatch(refused.batchId, written), reason };
+    await saleRecordLog.append(tx, activityId, { kind: 'REJECTED', payload });
+    return true;
   });
+  if (isNew) rejections(metrics).inc({ reason });
   outbox.wake();
 }
+
+const rejections = (metrics: Metrics) =>
+  metrics.counter('seckill_rejections_total', 'Purchases that Redis accepted and the ledger refused', [
+    'reason',
+  ]);
 
 function eventOf(reservation: Reservation, activity: Activity, reservedAt: Date): NewEvent[] {
   switch (reservation.status) {

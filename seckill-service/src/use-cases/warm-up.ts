@@ -2,7 +2,7 @@ import type { Products } from '../clients/products';
 import { inTransaction } from '@onrush/chassis/mysql';
 import type { Activity, LiveSale } from '../domain/activity';
 import { errors } from '../errors';
-import { openNextEpoch, rebuildSale, type RebuildSale } from './rebuild-sale';
+import { buildSale, rebuildSale, type RebuildSale } from './rebuild-sale';
 
 export interface WarmUp extends RebuildSale {
   products: Products;
@@ -27,7 +27,7 @@ export async function warmUp(
 
   // From then on they are reserved, and operations change how many.
   if (!found.warmedAt) await deps.products.reserveForActivity(found);
-  await (found.warmedAt ? rebuildSale(deps, found, 'lost') : open(deps, found));
+  await (found.epoch > 0 ? rebuildSale(deps, found, 'lost') : open(deps, found));
   await deps.onWarmedUp();
   const [activity, live] = await Promise.all([deps.activities.find(activityId), deps.sales.read(activityId)]);
   if (!activity || !live)
@@ -39,18 +39,15 @@ export async function warmUp(
 }
 
 /**
- * The activity's row is locked meanwhile: a second warm-up waits and finds nothing to do, and a plan that was changed since it was read is not
- * opened with units that were never reserved.
+ * Warmed up first, then built: should this process die in between, the guard finds a sale that is not there. A plan that was changed since it was read
+ * is not opened with units that were never reserved. A second warm-up waits, and finds nothing to do.
  */
-function open(deps: WarmUp, found: Activity): Promise<void> {
-  return inTransaction(deps.db, async (tx) => {
-    const current = await deps.activities.lock(tx, found.id);
-    if (current.version !== found.version) throw errors.versionChanged({ meta: { activityId: found.id } });
+async function open(deps: WarmUp, { id, version, epoch }: Activity): Promise<void> {
+  await inTransaction(deps.db, async (tx) => {
+    const current = await deps.activities.lock(tx, id);
     if (current.warmedAt) return;
-    await deps.activities.split(tx, found.id, deps.stockBuckets);
-    const seen = { id: found.id, buckets: deps.stockBuckets };
-    const { activity, free } = await openNextEpoch(deps, tx, { seen, closedForMs: 0 });
-    const { epoch, buckets } = activity;
-    deps.logger.info('activity warmed up', { activityId: found.id, epoch, buckets, free });
+    if (current.version !== version) throw errors.versionChanged({ meta: { activityId: id } });
+    await deps.activities.markWarmedUp(tx, current, deps.stockBuckets);
   });
+  await buildSale(deps, { id, epoch }, { closedForMs: 0 });
 }

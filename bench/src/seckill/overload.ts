@@ -1,0 +1,92 @@
+import { percentile } from '@onrush/e2e/parallel';
+import { countsOf, type LoadResult } from '../load';
+import { runPatientLoad } from '../patient-load';
+import { processesOf } from '../processor-time';
+import type { BenchResult } from '../results';
+import { sell } from '../sale';
+import type { Stage } from '../stage';
+import { signCrowd, type CrowdBuyer } from './crowd';
+import { arrive, throughGateway } from './targets';
+
+export interface OverloadOptions {
+  seconds: number;
+  /** Buyers at once that keep the gateway at its peak; the others are multiples of it. */
+  connections: number;
+}
+
+export interface OverloadStep {
+  times: number;
+  acceptedPerSecond: number;
+  admittedP99: number;
+  refusedPerSecond: number;
+  /** 0 where nobody was refused. */
+  refusedP99: number;
+  oversold: number;
+}
+
+export const steps = [1, 2, 10];
+/** More than anybody can sell: everybody who is admitted gets a unit. */
+const mostPerSecond = 15_000;
+
+/** One, two and ten times as many at once as the peak needs, who come back when they are told to. */
+export async function measureOverload(stage: Stage, options: OverloadOptions): Promise<OverloadStep[]> {
+  const people = await stage.step('buyers of the overload arrive', async () => {
+    const crowd = await signCrowd(stage, mostPerSecond * options.seconds);
+    await arrive(stage, crowd);
+    return crowd;
+  });
+  const measured: OverloadStep[] = [];
+  for (const times of steps) {
+    const { load, oversold } = await stage.step(
+      `${times} × ${options.connections} at once for ${options.seconds} s`,
+      () => rush(stage, people, { ...options, connections: times * options.connections }),
+    );
+    const one = { ...stepOf(times, load), oversold };
+    measured.push(one);
+    stage.say(
+      `    ${Math.round(one.acceptedPerSecond)} purchases/s, p99 ${one.admittedP99.toFixed(1)} ms; refused ${Math.round(one.refusedPerSecond)}/s, p99 ${one.refusedP99.toFixed(1)} ms`,
+    );
+  }
+  return measured;
+}
+
+async function rush(
+  stage: Stage,
+  people: CrowdBuyer[],
+  { seconds, connections }: OverloadOptions,
+): Promise<{ load: LoadResult; oversold: number }> {
+  let load: LoadResult | undefined;
+  const { oversold } = await sell(stage, {
+    title: `Bench overload ${connections}`,
+    purchases: people.length,
+    perUserLimit: 1,
+    processes: processesOf(stage.fleet),
+    rush: throughGateway(stage, people, async (at) => {
+      load = await runPatientLoad({ ...at, connections, seconds });
+      return load;
+    }),
+  });
+  if (!load) throw new Error('nobody came');
+  return { load, oversold };
+}
+
+function stepOf(times: number, load: LoadResult): Omit<OverloadStep, 'oversold'> {
+  const { answered: accepted, failed: refused } = countsOf(load, 202);
+  return {
+    times,
+    acceptedPerSecond: accepted / load.seconds,
+    admittedP99: percentile(load.latencies, 0.99),
+    refusedPerSecond: refused / load.seconds,
+    refusedP99: load.refusalLatencies.length === 0 ? 0 : percentile(load.refusalLatencies, 0.99),
+  };
+}
+
+export const overloadMetrics = (measured: OverloadStep[]): BenchResult['metrics'] =>
+  Object.fromEntries(
+    measured.flatMap(({ times, ...figures }) => [
+      [`overload_${times}x_accepted_per_second`, Math.round(figures.acceptedPerSecond)],
+      [`overload_${times}x_admitted_p99_ms`, figures.admittedP99],
+      [`overload_${times}x_refused_per_second`, Math.round(figures.refusedPerSecond)],
+      [`overload_${times}x_refused_p99_ms`, figures.refusedP99],
+    ]),
+  );

@@ -1,0 +1,64 @@
+import { runLoad } from '../load';
+import { processesOf } from '../processor-time';
+import type { BenchResult } from '../results';
+import { describeRound, metricsOf, requestCount, sell, type SaleRound } from '../sale';
+import { renewed, type Stage } from '../stage';
+import { ratioOf } from '../statistics';
+import { arrive, straightAtService, targets, throughGateway, type Target } from './targets';
+import { signCrowd } from './crowd';
+
+export type Peak = Record<Target, SaleRound[]>;
+
+export interface PeakOptions {
+  rounds: number;
+  purchases: number;
+  connections: number;
+}
+
+/** Closed loop, as fast as it goes: the two targets in turn, each round a sale of its own. */
+export async function measurePeak(stage: Stage, options: PeakOptions): Promise<Peak> {
+  const { rounds, purchases, connections } = options;
+  const { say, step } = stage;
+  const crowd = renewed(() =>
+    step(`${requestCount(purchases)} buyers arrive`, async () => {
+      const people = await signCrowd(stage, requestCount(purchases));
+      await arrive(stage, people);
+      return people;
+    }),
+  );
+  const runRound = async (target: Target, number: number, units: number) => {
+    const people = (await crowd()).slice(0, requestCount(units));
+    return sell(stage, {
+      title: `Bench round ${number} ${target}`,
+      purchases: units,
+      perUserLimit: 1,
+      processes: processesOf(stage.fleet),
+      rush:
+        target === 'gateway'
+          ? throughGateway(stage, people, (load) => runLoad({ ...load, connections }))
+          : straightAtService(stage, people, { inFlight: connections }),
+    });
+  };
+  for (const target of targets)
+    await step(`warm-up, ${target}, not counted`, () => runRound(target, 0, Math.ceil(purchases / 4)));
+  const measured: Peak = { gateway: [], service: [] };
+  for (let number = 1; number <= rounds; number += 1) {
+    for (const target of targets) {
+      const round = await step(`round ${number} of ${rounds}, ${target}`, () =>
+        runRound(target, number, purchases),
+      );
+      measured[target].push(round);
+      say(`    ${describeRound(round)}`);
+    }
+  }
+  return measured;
+}
+
+export function peakMetrics({ gateway, service }: Peak): BenchResult['metrics'] {
+  const perSecond = (rounds: SaleRound[]) => rounds.map((round) => round.perSecond);
+  return {
+    ...metricsOf('gateway', gateway),
+    ...metricsOf('service', service),
+    gateway_to_service_ratio: ratioOf(perSecond(gateway), perSecond(service)),
+  };
+}

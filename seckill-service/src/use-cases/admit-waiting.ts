@@ -1,0 +1,73 @@
+import type { DataSource } from 'typeorm';
+import { inTransaction } from '@onrush/chassis/mysql';
+import type { ActivityRepository } from '../data/activity-repository';
+import type { Backlog } from '../data/backlog';
+import type { LiveSales } from '../data/live-sale';
+import { roomMarks, type RoomMark } from '../data/room-marks';
+import { saleRecordLog } from '../data/sale-record-log';
+import type { Admission, AdmissionStep, WaitingRooms } from '../data/waiting-rooms';
+import type { Activity } from '../domain/activity';
+import { salesOf } from '../domain/bucket';
+import type { WaitingRoomPlan } from '../domain/waiting-room';
+
+export interface AdmitWaiting {
+  db: DataSource;
+  activities: Pick<ActivityRepository, 'lock'>;
+  sales: Pick<LiveSales, 'read'>;
+  backlog: Backlog;
+  rooms: WaitingRooms;
+  adaptive: { least: number; most: number; backlog: number };
+}
+
+export type ActivityWithRoom = Activity & { waitingRoom: WaitingRoomPlan };
+
+export const hasRoom = (activity: Activity): activity is ActivityWithRoom => activity.waitingRoom !== null;
+
+/**
+ * One step of the admissions of a sale. It is written down before anybody learns of it, so that the record has everybody who was ever let in, and
+ * an admission outlives Redis. Any number of workers may do it: the bucket in Redis is one, and whoever holds the lock on the mark knows how far
+ * the last one came. Whoever dies in between has used up tokens, and admitted nobody.
+ */
+export async function admitWaiting(
+  deps: AdmitWaiting,
+  activity: ActivityWithRoom,
+): Promise<Admission | undefined> {
+  const { db, rooms } = deps;
+  const [sale, rate] = await Promise.all([isSelling(deps, activity), rateOf(deps, activity)]);
+  const done = await inTransaction(db, async (tx) => {
+    const mark = await roomMarks.lock(tx, activity.id);
+    const step: AdmissionStep = { ...activity, mark, isSelling: sale, rate };
+    const admission = await rooms.admit(step);
+    if (!admission) return undefined;
+    const { admitted: to, at, users } = admission;
+    if (to > mark.admitted) {
+      await deps.activities.lock(tx, activity.id);
+      const payload = { from: mark.admitted + 1, to, at, users };
+      await saleRecordLog.append(tx, activity.id, { kind: 'ADMITTED', payload });
+    }
+    if (isOther(admission, mark)) await roomMarks.save(tx, activity.id, admission);
+    return { admission, isNew: to > mark.admitted };
+  });
+  if (done?.isNew) await rooms.tell(activity.id, done.admission.admitted);
+  return done?.admission;
+}
+
+const isOther = (a: RoomMark, b: RoomMark): boolean =>
+  a.window !== b.window || a.issued !== b.issued || a.admitted !== b.admitted;
+
+/** Redis' clock says when the sale starts and ends. */
+async function isSelling({ sales }: AdmitWaiting, { id }: Activity): Promise<boolean> {
+  const live = await sales.read(id);
+  return live !== undefined && live.status === 'OPEN' && !live.isRebuilding && live.remaining > 0;
+}
+
+async function rateOf(
+  { adaptive, backlog }: AdmitWaiting,
+  activity: ActivityWithRoom,
+): Promise<AdmissionStep['rate']> {
+  const { waitingRoom } = activity;
+  if (waitingRoom.rate !== 'adaptive') return waitingRoom.rate;
+  const { least, most, backlog: mostWaiting } = adaptive;
+  const waiting = await backlog.read(salesOf(activity));
+  return { least, most, waiting: [...waiting.values()].reduce((sum, count) => sum + count, 0), mostWaiting };
+}
