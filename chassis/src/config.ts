@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { isClusterUrl } from './redis-cluster';
 
 /** Every problem of a configuration, found at once. */
 export class ConfigError extends Error {
@@ -104,7 +105,14 @@ export const mysqlConfig = {
   mysqlType: z.enum(['mysql', 'mariadb']).default('mysql'),
   mysqlPoolSize: integer(1, 100).default(8),
 };
-export const redisConfig = { redisUrl: z.url({ protocol: /^rediss?$/ }) };
+/** One server, or some nodes of a Redis Cluster. */
+const redisUrl = z
+  .string()
+  .refine(
+    (url) => isClusterUrl(url) || z.url({ protocol: /^rediss?$/ }).safeParse(url).success,
+    'expected redis://host:port, or redis+cluster://host:port,host:port',
+  );
+export const redisConfig = { redisUrl };
 export const kafkaConfig = { kafkaBrokers: commaList };
 
 /** What a service with a schema and events reads. */

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Component } from './lifecycle';
 import type { Logger } from './logger';
+import { duplicateForChannels } from './redis-cluster';
 
 export interface ChannelListener {
   onMessage(message: string): void;
@@ -17,18 +18,13 @@ export interface RedisChannels extends Component {
 
 /** One connection of its own for all channels; it comes back by itself, and listens to all of them again. */
 export function createRedisChannels(options: {
-  /** Any connection to the same server: its settings are taken over. */
+  /** Any connection to the same server or cluster: its settings are taken over. */
   redis: Redis;
   logger: Logger;
 }): RedisChannels {
   const { logger } = options;
   const listeners = new Map<string, ChannelListener>();
-  const connection = options.redis.duplicate({
-    autoResubscribe: false,
-    autoResendUnfulfilledCommands: false,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-  });
+  const connection = duplicateForChannels(options.redis);
   // The outage is logged by the connection that this one was made from.
   connection.on('error', () => undefined);
   connection.on('ready', () => void subscribe([...listeners.keys()]));

@@ -3,31 +3,39 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from './logger';
+import { createRedisCluster, isClusterUrl, watchNodes } from './redis-cluster';
 
-/** A connection that fails fast: one retry a command, one second an answer; an outage is logged once. */
+/** A connection, to one server or to a cluster, that fails fast: one retry a command, one second an answer; an outage is logged once. */
 export function createRedis(options: {
   url: string;
   name: string;
   logger: Logger;
   commandTimeoutMs?: number;
 }): Redis {
-  const redis = new Redis(options.url, {
+  const { logger } = options;
+  const settings = {
     connectionName: options.name,
-    lazyConnect: true,
     maxRetriesPerRequest: 1,
     commandTimeout: options.commandTimeoutMs ?? 1_000,
     enableAutoPipelining: true,
     replyMapping: 'legacy',
     disconnectTimeout: 250,
-    retryStrategy: (attempt) => Math.min(attempt * 50, 1_000),
+  } as const;
+  const retryStrategy = (attempt: number) => Math.min(attempt * 50, 1_000);
+  const redis = isClusterUrl(options.url)
+    ? createRedisCluster(options.url, settings)
+    : new Redis(options.url, { ...settings, lazyConnect: true, retryStrategy });
+  watchNodes(redis, {
+    onAway: (node, error) => logger.error('a node of the redis cluster is away', { node, error }),
+    onBack: (node) => logger.info('a node of the redis cluster is back', { node }),
   });
   let isAway = false;
   redis.on('error', (error) => {
-    if (!isAway) options.logger.error('redis is away', { error });
+    if (!isAway) logger.error('redis is away', { error });
     isAway = true;
   });
   redis.on('ready', () => {
-    if (isAway) options.logger.info('redis is back');
+    if (isAway) logger.info('redis is back');
     isAway = false;
   });
   return redis;

@@ -4,6 +4,7 @@ import type { CommonErrors } from './errors';
 import type { Component } from './lifecycle';
 import type { Logger } from './logger';
 import type { Keys } from './redis';
+import { connectNodes } from './redis-cluster';
 import { createSnowflake, leaseWorkerId, type Snowflake, type WorkerLease } from './snowflake';
 
 /** A DataSource as a component. */
@@ -21,6 +22,7 @@ export const redisComponent = (redis: Redis): Component => ({
   start: async () => {
     if (redis.status === 'wait') await redis.connect();
     await redis.ping();
+    await connectNodes(redis);
   },
   stop: async () => {
     // A connection that is not there cannot say goodbye, and must not go on trying.

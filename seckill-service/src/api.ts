@@ -1,6 +1,7 @@
 import { createEdge, type Edge } from '@onrush/chassis/edge';
 import type { Foundation } from '@onrush/chassis/foundation';
 import { createRedisChannels } from '@onrush/chassis/redis-channels';
+import { duplicateUnrepeated, onServerChange } from '@onrush/chassis/redis-cluster';
 import { redisComponent } from '@onrush/chassis/resources';
 import { createEventStreams, type EventStreams } from '@onrush/chassis/server-events';
 import type { Runtime } from '@onrush/chassis/service';
@@ -9,17 +10,17 @@ import { productService } from '@onrush/proto';
 import { createCaptcha } from './clients/captcha';
 import { createProducts } from './clients/products';
 import type { Config } from './config';
+import { createBucketedSales } from './data/bucketed-sales';
 import { readBuyers } from './data/known-buyers';
 import { createLiveSales } from './data/live-sale';
-import { createSaleControl } from './data/sale-control';
-import { createSaleUpkeep } from './data/sale-upkeep';
+import { createStockMoves } from './data/stock-moves';
 import { createVelocity } from './data/velocity';
 import { createWaitingRooms } from './data/waiting-rooms';
 import { createProofOfWork } from './domain/proof-of-work';
 import { createPurchaseTokens, type TokenHolder } from './domain/purchase-token';
 import { createQueueTickets } from './domain/queue-ticket';
 import { errors } from './errors';
-import { repairing, service, type Ground } from './ground';
+import { repairing, service, upkeepOf, type Ground } from './ground';
 import { hearAnnouncements } from './handlers/announcements';
 import { grpcHandlers } from './handlers/grpc';
 import { httpRoutes } from './handlers/http';
@@ -58,8 +59,8 @@ export function createApi(ground: Ground, worker: Worker | undefined): Edge {
     activities,
     products: createProducts(client),
     sales,
-    control: createSaleControl(foundation),
-    ...repairing(config, foundation),
+    stockBuckets: config.stockBuckets,
+    ...repairing(ground),
     batcher: buying.batcher,
     purchaseTokens: buying.purchaseTokens,
     ...createTokenGate(config, foundation),
@@ -94,17 +95,19 @@ export function createApi(ground: Ground, worker: Worker | undefined): Edge {
 }
 
 /** The way of a purchase, as far as its answer. */
-function createBuying({ config, runtime, foundation, activities }: Ground, worker: Worker | undefined) {
+function createBuying(ground: Ground, worker: Worker | undefined) {
+  const { config, runtime, foundation, activities, buckets } = ground;
   const { redis, keys } = foundation;
   const hot = hotConnection(foundation);
+  const moves = createStockMoves({ redis: hot, keys });
   const accepted = createAcceptedPurchases({
     ...foundation,
     ...runtime,
     activities,
-    upkeep: createSaleUpkeep({ redis: hot, keys, group: service }),
+    upkeep: upkeepOf({ redis: hot, keys, buckets, moves }),
     limit: config.keptPurchasesLimit,
   });
-  hot.on('close', accepted.doubt);
+  onServerChange(hot, accepted.doubt);
   const checks = createRounds({
     name: 'check of accepted purchases',
     everyMs: checkAcceptedMs,
@@ -112,19 +115,21 @@ function createBuying({ config, runtime, foundation, activities }: Ground, worke
     logger: runtime.logger,
   });
   const { backlogLimit } = config;
-  const sales = createLiveSales({ redis, hot, keys, backlogLimit, onAccepted: accepted.keep });
+  const single = createLiveSales({ redis, hot, keys, backlogLimit, onAccepted: accepted.keep });
+  const sales = createBucketedSales({ ...runtime, sales: single, buckets, moves, hot, keys });
   const purchaseTokens = createPurchaseTokens({
     secret: config.purchaseTokenSecret,
     lifetimeSeconds: config.purchaseTokenSeconds,
   });
   const soldOut = createSoldOutMemory({
     ...runtime,
-    readBuyers: (activityId) => readBuyers(foundation, activityId),
+    readBuyers: (sale) => readBuyers(foundation, sale),
     ttlMs: config.soldOutTtlMs,
   });
   const batcher = createBuyBatcher({
     ...runtime,
     sales,
+    buckets,
     soldOut,
     ids: foundation.ids,
     onAccepted: () => worker?.wake(),
@@ -191,12 +196,7 @@ const createResultStreams = (config: Config, { metrics }: Runtime): EventStreams
 
 /** A batch whose answer was lost may have been decided: it is never sent again by itself, and never waits for a dead Redis. */
 function hotConnection({ redis }: Foundation): Foundation['redis'] {
-  const hot = redis.duplicate({
-    autoResendUnfulfilledCommands: false,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    enableAutoPipelining: false,
-  });
+  const hot = duplicateUnrepeated(redis);
   // The outage is logged by the connection that this one was made from.
   hot.on('error', () => undefined);
   return hot;

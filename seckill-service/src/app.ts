@@ -4,6 +4,7 @@ import { createApi } from './api';
 import type { Config } from './config';
 import { createActivityRepository } from './data/activity-repository';
 import { ActivityTable } from './data/activity-table';
+import { createBuckets } from './data/buckets';
 import { errors } from './errors';
 import { service, type Ground } from './ground';
 import { createWorker } from './worker';
@@ -14,12 +15,9 @@ import { createWorker } from './worker';
  */
 export function createApp(config: Config, runtime: Runtime): App {
   const foundation = createFoundation(service, config, runtime, { errors, entities: [ActivityTable] });
-  const ground: Ground = {
-    config,
-    runtime,
-    foundation,
-    activities: createActivityRepository(foundation.db),
-  };
+  const activities = createActivityRepository(foundation.db);
+  const buckets = createBuckets({ activities });
+  const ground: Ground = { config, runtime, foundation, activities, buckets };
   const worker = config.role === 'api' ? undefined : createWorker(ground);
   const api = config.role === 'worker' ? undefined : createApi(ground, worker);
   return {

@@ -32,8 +32,10 @@ const schema = z.object({
   buyBatchSize: integer(1, 1000).default(500),
   /** The most purchases that may wait for their turn in this process; more are told to come back. */
   buyQueueLimit: integer(100, 1_000_000).default(50_000),
-  /** The most purchases of one activity that may wait in Redis for MySQL and Kafka; more are told to come back. */
+  /** The most purchases of one live sale that may wait in Redis for MySQL and Kafka; more are told to come back. */
   backlogLimit: integer(1, 10_000_000).default(200_000),
+  /** Into how many buckets, on different slots of a Redis Cluster, the stock of an activity is split when it is warmed up. */
+  stockBuckets: integer(1, 64).default(1),
   /** A sold-out activity is answered from memory for at most this long until Redis confirms it; 0: never. */
   soldOutTtlMs: integer(0, 1_000).default(1_000),
   /** The most event streams of reservations and of waiting rooms that are open at once in this process. */

@@ -4,9 +4,9 @@ import { createStreamRelay } from '@onrush/chassis/stream-relay';
 import { productService } from '@onrush/proto';
 import { createProducts } from './clients/products';
 import { createBacklog } from './data/backlog';
+import { createBucketedSales } from './data/bucketed-sales';
 import { createLiveSales } from './data/live-sale';
 import { createResultNews } from './data/result-news';
-import { createSaleControl } from './data/sale-control';
 import { purchasesOf, sizeOf } from './data/stream-entries';
 import { createWaitingRooms } from './data/waiting-rooms';
 import { repairing, service, type Ground } from './ground';
@@ -15,8 +15,9 @@ import { createBacklogGauge } from './handlers/backlog';
 import { eventHandlers } from './handlers/events';
 import { createOperationTimer } from './handlers/operation-timer';
 import { createReconciler } from './handlers/reconciler';
-import { activityOf } from './handlers/stream';
+import { saleOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
+import { activityOf } from './domain/bucket';
 import { createWarmUpTimer } from './handlers/warm-up-timer';
 import { recordPurchases } from './use-cases/record-purchases';
 
@@ -29,13 +30,22 @@ export interface Worker {
 }
 
 /** Carries purchases from Redis to MySQL and Kafka, follows what becomes of their orders, carries on operations that nobody ended, and warms up. */
-export function createWorker({ config, runtime, foundation, activities }: Ground): Worker {
+export function createWorker(ground: Ground): Worker {
+  const { config, runtime, foundation, activities, buckets } = ground;
   const { redis, keys, broker } = foundation;
-  const sales = createLiveSales({ redis, hot: redis, keys });
+  const repairs = repairing(ground);
+  const sales = createBucketedSales({
+    ...runtime,
+    sales: createLiveSales({ redis, hot: redis, keys }),
+    buckets,
+    moves: repairs.moves,
+    hot: redis,
+    keys,
+  });
   const undrained = createUndrainedSales({ activities, sales, logger: runtime.logger });
   const backlog = createBacklog({ redis, keys, group: service });
   const results = createResultNews({ redis, keys });
-  const deps = { ...foundation, ...runtime, activities, sales, results, ...repairing(config, foundation) };
+  const deps = { ...foundation, ...runtime, activities, sales, results, ...repairs };
   const reconciler = createReconciler(deps, config);
   const relay = createStreamRelay({
     ...runtime,
@@ -44,14 +54,14 @@ export function createWorker({ config, runtime, foundation, activities }: Ground
     group: service,
     consumer: `${os.hostname()}-${process.pid}-${Date.now()}`,
     handle: async (stream, entries) => {
-      const activityId = activityOf(stream);
-      await recordPurchases(deps, activityId, entries.flatMap(purchasesOf));
+      const sale = saleOf(stream);
+      await recordPurchases(deps, activityOf(sale), entries.flatMap(purchasesOf));
       const last = entries.at(-1);
-      if (last) reconciler.guard.note(activityId, { epoch: Number(last.fields['epoch']), entryId: last.id });
+      if (last) reconciler.guard.note(sale, { epoch: Number(last.fields['epoch']), entryId: last.id });
     },
     settle: (stream, entries) =>
       backlog.settle(
-        activityOf(stream),
+        saleOf(stream),
         entries.map((entry) => ({ id: entry.id, purchases: sizeOf(entry) })),
       ),
     batchSize: config.relayBatchSize,
@@ -61,11 +71,11 @@ export function createWorker({ config, runtime, foundation, activities }: Ground
   const consumer = broker.subscribe({ group: service, handlers: eventHandlers(deps) });
   const client = foundation.clientOf('product-service', productService);
   const products = createProducts(client);
-  const operations = createOperationTimer(
-    { ...deps, products, control: createSaleControl(foundation) },
-    { resumeAfterMs: config.operationResumeMs },
+  const operations = createOperationTimer({ ...deps, products }, { resumeAfterMs: config.operationResumeMs });
+  const warmUps = createWarmUpTimer(
+    { ...deps, products, stockBuckets: config.stockBuckets, onWarmedUp: undrained.refresh },
+    config,
   );
-  const warmUps = createWarmUpTimer({ ...deps, products, onWarmedUp: undrained.refresh }, config);
   const gauge = createBacklogGauge({ ...runtime, backlog, streams: undrained.streams });
   const admissions = createAdmissions(
     { ...deps, backlog, rooms: createWaitingRooms(foundation), adaptive: config.adaptiveAdmission },

@@ -23,7 +23,8 @@ function startBatcher(nextId: () => string = () => '7', logger: Logger = silentL
   const metrics = createMetrics({ service: 'test' });
   const readBuyers = () => Promise.resolve(new Set<string>());
   const batcher = createBuyBatcher({
-    sales: sales as never,
+    sales,
+    buckets: { homeOf: (activityId) => activityId },
     soldOut: createSoldOutMemory({ readBuyers, ttlMs: 0, logger: silentLogger, metrics }),
     ids: { nextId },
     purchaseTokens: { issue: () => ({ token: '', expiresAt: new Date() }), idOf: () => undefined },

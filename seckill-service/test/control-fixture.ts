@@ -8,7 +8,10 @@ import { eventually } from '@onrush/chassis/testing/wait';
 import { productService } from '@onrush/proto';
 import { createProducts } from '../src/clients/products';
 import { createActivityRepository } from '../src/data/activity-repository';
+import { createBucketedControl } from '../src/data/bucketed-control';
+import { createBuckets } from '../src/data/buckets';
 import { createSaleControl } from '../src/data/sale-control';
+import { createStockMoves } from '../src/data/stock-moves';
 import { errors } from '../src/errors';
 import type { ControlActivity } from '../src/use-cases/control-activity';
 import { startFixture, type Fixture } from './fixture';
@@ -74,6 +77,8 @@ export async function startControlFixture(label: string): Promise<ControlFixture
     errors,
     metrics,
   });
+  const keys = createKeys(fixture.namespace, 'seckill');
+  const activities = createActivityRepository(fixture.db);
   let lastId = 800_000_000_000_000_000n;
 
   async function units(activityId: string): Promise<Units> {
@@ -122,8 +127,12 @@ export async function startControlFixture(label: string): Promise<ControlFixture
       fixture.http.call(`POST /api/v1/admin/seckill/warmup/${activityId}`, { user: admin }),
     deps: {
       db: fixture.db,
-      activities: createActivityRepository(fixture.db),
-      control: createSaleControl({ redis, keys: createKeys(fixture.namespace, 'seckill') }),
+      activities,
+      control: createBucketedControl({
+        control: createSaleControl({ redis, keys }),
+        buckets: createBuckets({ activities }),
+        moves: createStockMoves({ redis, keys }),
+      }),
       products: createProducts(client),
       ids: { nextId: () => String((lastId += 1n)) },
       logger: silentLogger,

@@ -209,5 +209,6 @@ const warmUpDeps = (): WarmUp => ({
   sales: fixture.sales,
   rebuild: createSaleRebuild({ redis: fixture.redis.redis, keys: createKeys(fixture.namespace, 'seckill') }),
   handOverMs: 0,
+  stockBuckets: 1,
   onWarmedUp: () => Promise.resolve(),
 });

@@ -1,12 +1,17 @@
 import { createKeys } from '@onrush/chassis/redis';
 import { serve } from '@onrush/chassis/grpc-server';
 import { startServiceFixture, type ServiceFixture } from '@onrush/chassis/testing/service-fixture';
+import { silentLogger } from '@onrush/chassis/testing/logger';
 import { admin } from '@onrush/chassis/testing/service';
 import { productService } from '@onrush/proto';
 import { createApp } from '../src/app';
 import type { Config } from '../src/config';
+import { createActivityRepository } from '../src/data/activity-repository';
 import { ActivityTable } from '../src/data/activity-table';
+import { createBucketedSales } from '../src/data/bucketed-sales';
+import { createBuckets } from '../src/data/buckets';
 import { createLiveSales, type LiveSales } from '../src/data/live-sale';
+import { createStockMoves } from '../src/data/stock-moves';
 import { errors } from '../src/errors';
 import { migrations } from '../src/migrations';
 
@@ -64,6 +69,7 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
       keptPurchasesLimit: 200_000,
       republishAfterSeconds: 3_600,
       backlogLimit: 200_000,
+      stockBuckets: 1,
       soldOutTtlMs: 1_000,
       resultStreamLimit: 100,
       resultStreamSeconds: 900,
@@ -77,7 +83,15 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
     fakes: { 'product-service': playProducts(products) },
   });
   const { redis } = fixture.redis;
-  const sales = createLiveSales({ redis, hot: redis, keys: createKeys(fixture.namespace, 'seckill') });
+  const keys = createKeys(fixture.namespace, 'seckill');
+  const sales = createBucketedSales({
+    sales: createLiveSales({ redis, hot: redis, keys }),
+    buckets: createBuckets({ activities: createActivityRepository(fixture.db) }),
+    moves: createStockMoves({ redis, keys }),
+    hot: redis,
+    keys,
+    logger: silentLogger,
+  });
   return {
     ...fixture,
     sales,

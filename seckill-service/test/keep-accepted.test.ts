@@ -17,8 +17,8 @@ beforeAll(async () => {
 afterAll(() => fixture.stop());
 
 const keeperOf = (limit: number) => createAcceptedPurchases({ ...fixture.deps, logger: silentLogger, limit });
-const batchOf = (activityId: string, entryId: string, users: number[]) => ({
-  activityId,
+const batchOf = (sale: string, entryId: string, users: number[]) => ({
+  sale,
   epoch: 1,
   entryId,
   values: users.flatMap((user) => [user, 1, '', 500_000 + user, 400_000 + user, '']),
@@ -123,4 +123,19 @@ test('beyond the limit, the oldest are not kept', () => {
   for (const entryId of ['1-0', '2-0', '3-0']) keeper.keep(batchOf('1', entryId, [1, 2]));
 
   expect(keeper.size()).toBe(4);
+});
+
+test('a live sale that cannot be asked keeps the check from no other', async () => {
+  const activityId = await fixture.openActivity({ total: 100 });
+  const { upkeep } = fixture.deps;
+  const progress = (sale: string) =>
+    sale === '1:0' ? Promise.reject(new Error('away')) : upkeep.progress(sale);
+  const deps = { ...fixture.deps, upkeep: { ...upkeep, progress } };
+  const keeper = createAcceptedPurchases({ ...deps, logger: silentLogger, limit: 10 });
+  keeper.keep(batchOf('1:0', '1-0', [1]));
+  keeper.keep(batchOf(activityId, '1-0', [2, 3]));
+
+  await expect(keeper.check()).rejects.toThrow('some live sales were not asked');
+
+  expect(keeper.size()).toBe(1);
 });

@@ -87,7 +87,7 @@ test.each([
   const { rebuild } = fixture.deps;
   await rebuild.writeBuyers(half, new Map());
   await rebuild.fence(half);
-  if (isOpened) await rebuild.open(half, { stock: 9, waiting: 0, closedForMs: 0 });
+  if (isOpened) await rebuild.open(half, { stock: 9, waiting: [], closedForMs: 0 });
 
   await isBack(activityId, 3);
 

@@ -16,6 +16,7 @@ import type { Config } from '../src/config';
 import { createActivityRepository } from '../src/data/activity-repository';
 import { createSaleRebuild } from '../src/data/sale-rebuild';
 import { createSaleUpkeep } from '../src/data/sale-upkeep';
+import { createStockMoves, type StockMoves } from '../src/data/stock-moves';
 import type { Activity } from '../src/domain/activity';
 import { errors } from '../src/errors';
 import type { Reconcile } from '../src/use-cases/reconcile';
@@ -40,7 +41,7 @@ export interface ReconcileFixture extends Fixture {
   /** Another process of the service, that carries on what was bought. */
   startWorker(changes?: Partial<Config>): Promise<TestService<Config>>;
   /** What the use cases stand on, and where they write their logs. */
-  deps: Reconcile;
+  deps: Reconcile & { moves: StockMoves };
   log: RecordingLogger['lines'];
   metrics: Metrics;
   activity(activityId: string): Promise<Activity>;
@@ -86,12 +87,13 @@ export async function startReconcileFixture(
   const activities = createActivityRepository(fixture.db);
   const { db, sales } = fixture;
   const workers: TestService<Config>[] = [];
-  const deps: Reconcile = {
+  const deps = {
     db,
     activities,
     sales,
     upkeep: createSaleUpkeep({ redis, keys, group: 'seckill-service' }),
     rebuild: createSaleRebuild({ redis, keys }),
+    moves: createStockMoves({ redis, keys }),
     outbox: createOutbox({ db, broker: fixture.kafka.broker, logger, metrics }),
     logger,
     metrics,

@@ -46,8 +46,11 @@ test('a record is not put back into another epoch, nor for who has given it back
     key: '',
   };
 
-  const inOther = await fixture.deps.upkeep.remember({ id: activityId, epoch: 2 }, [purchase]);
-  const inThis = await fixture.deps.upkeep.remember(activity, [purchase, purchase]);
+  const inOther = await fixture.deps.upkeep.remember({ sale: activityId, epoch: 2 }, [purchase]);
+  const inThis = await fixture.deps.upkeep.remember({ sale: activityId, epoch: activity.epoch }, [
+    purchase,
+    purchase,
+  ]);
 
   expect([inOther, inThis]).toEqual([0, 1]);
 });

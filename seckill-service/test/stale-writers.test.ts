@@ -130,11 +130,13 @@ test('of two who rebuild, the later fences the earlier out, whenever that one wa
   const { rebuild: store, upkeep } = fixture.deps;
   const first = { ...(await fixture.activity(activityId)), epoch: 4 };
   const second = { ...first, epoch: 5 };
-  const opened = { status: 'OPEN', waiting: 0, closedForMs: 0 };
+  const opened = { status: 'OPEN', waiting: [], closedForMs: 0 };
 
   const fences = [await store.fence(first), await store.fence(second), await store.fence(first)];
   const during = await fixture.buy(activityId, 50);
-  const early = await upkeep.adopt(second, [purchase(51, 1)], { intoStream: true });
+  const early = await upkeep.adopt({ sale: activityId, epoch: second.epoch }, [purchase(51, 1)], {
+    intoStream: true,
+  });
   const stale = await store.open(first, { ...opened, stock: 99 });
   const fresh = await store.open(second, { ...opened, stock: 7 });
   const twice = await store.open(second, { ...opened, stock: 8 });
@@ -150,7 +152,7 @@ test('nothing is adopted into another epoch than the one that was meant', async 
   const activityId = await fixture.openActivity({ total: 10 });
   const { upkeep } = fixture.deps;
 
-  const missed = await upkeep.adopt({ id: activityId, epoch: 2 }, [purchase(60, 1)], { intoStream: true });
+  const missed = await upkeep.adopt({ sale: activityId, epoch: 2 }, [purchase(60, 1)], { intoStream: true });
 
   expect(missed).toBeUndefined();
   expect(await heldBy(activityId, 60)).toEqual([]);
@@ -164,10 +166,10 @@ test('a rebuilt sale stays closed while purchases are handed over to it', async 
   const heldUntil = async () =>
     Number(await fixture.redis.redis.hget(fixture.key(activityId, 'state'), 'held_until'));
   await store.fence(next);
-  await store.open(next, { stock: 10, waiting: 0, closedForMs: 200 });
+  await store.open(next, { stock: 10, waiting: [], closedForMs: 200 });
 
   const before = await heldUntil();
-  await upkeep.adopt(next, [purchase(80, 1)], { intoStream: true });
+  await upkeep.adopt({ sale: activityId, epoch: next.epoch }, [purchase(80, 1)], { intoStream: true });
   const after = await heldUntil();
 
   expect(after).toBeGreaterThan(before);

@@ -28,7 +28,12 @@ beforeAll(async () => {
     metrics: fixture.metrics,
   });
   await client.start();
-  deps = { ...fixture.deps, products: createProducts(client), onWarmedUp: () => Promise.resolve() };
+  deps = {
+    ...fixture.deps,
+    products: createProducts(client),
+    stockBuckets: 1,
+    onWarmedUp: () => Promise.resolve(),
+  };
 }, 60_000);
 afterAll(() => fixture.stop());
 /** What one test has planned is no affair of the next. */

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { createKeys, createRedis, type Keys } from '../redis';
+import { serversOf } from '../redis-cluster';
 import { infrastructure } from './infrastructure';
 import { silentLogger } from './logger';
 
@@ -25,9 +26,9 @@ export async function createTestRedis(namespace: string): Promise<TestRedis> {
 
 /** Removes what a namespace left behind. */
 export async function deleteKeys(redis: Redis, namespace: string): Promise<void> {
-  for await (const keys of redis.scanStream({ match: `${namespace}:*`, count: 1_000 }) as AsyncIterable<
-    string[]
-  >) {
-    if (keys.length > 0) await redis.unlink(...keys);
+  for (const server of serversOf(redis)) {
+    const pages = server.scanStream({ match: `${namespace}:*`, count: 1_000 }) as AsyncIterable<string[]>;
+    // One by one: the keys of a page are in many slots.
+    for await (const keys of pages) await Promise.all(keys.map((key) => server.unlink(key)));
   }
 }

@@ -10,8 +10,8 @@ export interface ActivityRepository {
   changePlan(id: string, version: number, plan: Partial<ActivityPlan & { price: number }>): Promise<boolean>;
   /** Keeps everybody else who changes the activity or what it has sold waiting until the transaction ends. */
   lock(tx: EntityManager, id: string): Promise<Activity>;
-  /** Its operations are numbered from its plan on. */
-  markWarmedUp(tx: EntityManager, activity: Activity): Promise<void>;
+  /** Its operations are numbered from its plan on, and into how many buckets it is split stays. */
+  markWarmedUp(tx: EntityManager, activity: Activity, buckets: number): Promise<void>;
   /** The next epoch of the live sale, after the one that MySQL knows and after the given one. */
   startEpoch(tx: EntityManager, id: string, after: number): Promise<Activity>;
   /** Those that nobody has warmed up, that start before the given time and are not over; the most urgent first. */
@@ -47,11 +47,11 @@ export function createActivityRepository(db: DataSource): ActivityRepository {
     },
     lock: (tx, id) =>
       tx.withRepository(table).findOneOrFail({ where: { id }, lock: { mode: 'pessimistic_write' } }),
-    async markWarmedUp(tx, activity) {
+    async markWarmedUp(tx, activity, buckets) {
       const revision = planRevisionOf(activity);
       await tx.query(
-        'UPDATE activities SET warmed_at = ?, revision = ?, stock_revision = ? WHERE id = ? AND warmed_at IS NULL',
-        [new Date(), revision, revision, activity.id],
+        'UPDATE activities SET warmed_at = ?, buckets = ?, revision = ?, stock_revision = ? WHERE id = ? AND warmed_at IS NULL',
+        [new Date(), buckets, revision, revision, activity.id],
       );
     },
     async startEpoch(tx, id, after) {

@@ -21,6 +21,7 @@ export const ActivityTable = new EntitySchema<Activity>({
     paymentTimeoutSeconds: { name: 'payment_timeout_seconds', type: 'int' },
     tokenRequired: { name: 'token_required', type: 'boolean', default: false },
     waitingRoom: { name: 'waiting_room', type: 'simple-json', nullable: true },
+    buckets: { type: 'int', default: 1 },
     epoch: { type: 'int', default: 0 },
     warmedAt: { name: 'warmed_at', ...time, nullable: true },
     drainedAt: { name: 'drained_at', ...time, nullable: true },

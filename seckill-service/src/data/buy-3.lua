@@ -3,7 +3,9 @@
 -- KEYS: 1 state (hash)   status OPEN|PAUSED|CLOSED, stock, limit, starts_at and ends_at (ms), epoch (below 0: being rebuilt as that epoch, and
 --                        closed meanwhile), held_until (ms: closed until then, so that what an older epoch accepted can come in first),
 --                        token (1: needed), backlog (purchases in the stream);
---                        and what control-1.lua keeps: rules_revision, rules_answer, stock_revision, stock_answer
+--                        what control-1.lua keeps: rules_revision, rules_answer, stock_revision, stock_answer;
+--                        came (units that ever came back or were added in this epoch);
+--                        and, of a bucket, what take-1.lua and give-1.lua keep: out:<bucket>, in:<bucket>
 --       2 buyers (hash)  user id → records "reservation:order_no:quantity:key:L|R", comma-separated; L holds units, R gave them back;
 --                        where a purchase token was used up, its id follows as another part.
 --                        Within an epoch users are only ever added: who knows as many as there are, knows them all

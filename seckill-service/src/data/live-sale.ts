@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { failpoint } from '@onrush/chassis/failpoint';
 import { loadScript, type Keys } from '@onrush/chassis/redis';
 import type { ControlStatus, LiveSale } from '../domain/activity';
+import { activityOf } from '../domain/bucket';
 import type { Purchase, PurchaseAnswer, RefusalReason, SoldOut } from '../domain/purchase';
 import type { Reservation } from '../domain/reservation';
 import { createAnnounce } from './announcements';
@@ -22,10 +23,13 @@ export interface Decision {
   soldOut: SoldOut | undefined;
 }
 
-/** The live sale in Redis, the doorman: who may have units is decided here; the ledger in MySQL is the judge. */
+/**
+ * The live sale in Redis, the doorman: who may have units is decided here; the ledger in MySQL is the judge. `sale` is an activity, or a bucket of one
+ * (domain/bucket.ts).
+ */
 export interface LiveSales {
-  /** All of them must be of the same activity. */
-  buy(activityId: string, purchases: NumberedPurchase[]): Promise<Decision>;
+  /** All of them must be of the same live sale. */
+  buy(sale: string, purchases: NumberedPurchase[]): Promise<Decision>;
   read(activityId: string): Promise<LiveSale | undefined>;
   /** False when it had been given back before. */
   release(
@@ -34,12 +38,12 @@ export interface LiveSales {
   ): Promise<boolean>;
   reservationsOf(activityId: string, userId: string): Promise<Reservation[]>;
   waitingInStream(activityId: string): Promise<number>;
-  streamOf(activityId: string): string;
+  streamOf(sale: string): string;
 }
 
 /** What one run of the buy script accepted. */
 export interface AcceptedBatch {
-  activityId: string;
+  sale: string;
   epoch: number;
   /** Of the entry in the stream. */
   entryId: string;
@@ -76,25 +80,25 @@ const refusals: Record<string, RefusalReason> = {
 const buyScript = loadScript<(number | string)[]>(__dirname, 'buy-3.lua');
 const releaseScript = loadScript<number>(__dirname, 'release-2.lua');
 
-/** Every key of an activity carries the same hash tag, so that one script may touch them all in a cluster. */
-export const saleKey = (keys: Keys, activityId: string, part: 'state' | 'buyers' | 'stream'): string =>
-  keys.tagged(`a:${activityId}`)(part);
+/** Every key of a live sale carries the same hash tag, so that one script may touch them all in a cluster. */
+export const saleKey = (keys: Keys, sale: string, part: 'state' | 'buyers' | 'stream'): string =>
+  keys.tagged(`a:${sale}`)(part);
 
 export function createLiveSales(options: LiveSaleOptions): LiveSales {
   const { redis, hot, keys, backlogLimit = Number.MAX_SAFE_INTEGER, onAccepted } = options;
-  const keyOf = (activityId: string, part: 'state' | 'buyers' | 'stream') => saleKey(keys, activityId, part);
+  const keyOf = (sale: string, part: 'state' | 'buyers' | 'stream') => saleKey(keys, sale, part);
   const announce = createAnnounce({ redis, keys });
 
   return {
-    async buy(activityId, purchases) {
-      const parts = [keyOf(activityId, 'state'), keyOf(activityId, 'buyers'), keyOf(activityId, 'stream')];
+    async buy(sale, purchases) {
+      const parts = [keyOf(sale, 'state'), keyOf(sale, 'buyers'), keyOf(sale, 'stream')];
       const values = purchases.flatMap(scriptArguments);
       const replies = await buyScript.run(hot, parts, [backlogLimit, ...values]);
       failpoint('seckill.purchases-decided');
       const [epoch, entryId, ...soldOut] = replies.slice(purchases.length);
       if (onAccepted && entryId) {
         onAccepted({
-          activityId,
+          sale,
           epoch: Number(epoch),
           entryId: String(entryId),
           values: values.filter((_, index) => replies[Math.floor(index / valuesPerPurchase)] === 0),
@@ -105,9 +109,9 @@ export function createLiveSales(options: LiveSaleOptions): LiveSales {
         soldOut: toSoldOut(String(epoch), soldOut),
       };
     },
-    async read(activityId) {
+    async read(sale) {
       const [status, stock, epoch, heldUntil] = await redis.hmget(
-        keyOf(activityId, 'state'),
+        keyOf(sale, 'state'),
         'status',
         'stock',
         'epoch',
@@ -122,18 +126,18 @@ export function createLiveSales(options: LiveSaleOptions): LiveSales {
         isRebuilding: Number(epoch) < 0 || Number(heldUntil ?? 0) > Date.now(),
       };
     },
-    async release({ id, activityId, userId }, { restock }) {
-      const parts = [keyOf(activityId, 'state'), keyOf(activityId, 'buyers')];
+    async release({ id, activityId: sale, userId }, { restock }) {
+      const parts = [keyOf(sale, 'state'), keyOf(sale, 'buyers')];
       const isReleased = (await releaseScript.run(redis, parts, [userId, id, restock ? 1 : 0])) === 1;
-      if (isReleased && restock) announce(activityId);
+      if (isReleased && restock) announce(sale);
       return isReleased;
     },
-    async reservationsOf(activityId, userId) {
-      const text = await redis.hget(keyOf(activityId, 'buyers'), userId);
-      return recordsFrom(text).map((record) => toReservation(record, activityId, userId));
+    async reservationsOf(sale, userId) {
+      const text = await redis.hget(keyOf(sale, 'buyers'), userId);
+      return recordsFrom(text).map((record) => toReservation(record, activityOf(sale), userId));
     },
-    waitingInStream: (activityId) => redis.xlen(keyOf(activityId, 'stream')),
-    streamOf: (activityId) => keyOf(activityId, 'stream'),
+    waitingInStream: (sale) => redis.xlen(keyOf(sale, 'stream')),
+    streamOf: (sale) => keyOf(sale, 'stream'),
   };
 }
 

@@ -19,5 +19,8 @@ end
 if released == 0 then return 0 end
 
 redis.call('HSET', KEYS[2], ARGV[1], table.concat(kept, ','))
-if ARGV[3] == '1' and redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'stock', released) end
+if ARGV[3] == '1' and redis.call('EXISTS', KEYS[1]) == 1 then
+  redis.call('HINCRBY', KEYS[1], 'stock', released)
+  redis.call('HINCRBY', KEYS[1], 'came', released)
+end
 return 1

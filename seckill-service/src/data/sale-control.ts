@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { loadScript, type Keys } from '@onrush/chassis/redis';
 import type { LiveChange } from '../domain/operation';
 import { createAnnounce } from './announcements';
+import { saleKey } from './live-sale';
 
 export type ControlAnswer = 'applied' | 'not-enough-free' | 'no-live-sale';
 
@@ -11,17 +12,35 @@ export interface SaleControl {
   apply(activityId: string, revision: number, change: LiveChange): Promise<ControlAnswer>;
 }
 
+/** Operations on one live sale: of an activity, or of a bucket. */
+export interface SingleControl {
+  /** With `othersMayHave`, units that are not free here are no reason to refuse for good: 'too-few-here', and nothing noted. */
+  apply(
+    sale: string,
+    revision: number,
+    change: LiveChange,
+    options?: { othersMayHave: boolean },
+  ): Promise<ControlAnswer | 'too-few-here'>;
+}
+
 const controlScript = loadScript<number>(__dirname, 'control-1.lua');
 
-export function createSaleControl({ redis, keys }: { redis: Redis; keys: Keys }): SaleControl {
+const answers: Record<number, ControlAnswer | 'too-few-here'> = {
+  '1': 'applied',
+  '0': 'not-enough-free',
+  '-1': 'no-live-sale',
+  '-2': 'too-few-here',
+};
+
+export function createSaleControl({ redis, keys }: { redis: Redis; keys: Keys }): SingleControl {
   const announce = createAnnounce({ redis, keys });
   return {
-    async apply(activityId, revision, { field, value }) {
-      const state = keys.tagged(`a:${activityId}`)('state');
-      const reply = await controlScript.run(redis, [state], [field, revision, value]);
-      if (reply < 0) return 'no-live-sale';
-      announce(activityId);
-      return reply === 1 ? 'applied' : 'not-enough-free';
+    async apply(sale, revision, { field, value }, { othersMayHave } = { othersMayHave: false }) {
+      const args = [field, revision, value, othersMayHave ? 1 : 0];
+      const answer = answers[await controlScript.run(redis, [saleKey(keys, sale, 'state')], args)];
+      if (!answer) throw new Error('control-1.lua answered what it does not answer');
+      if (answer === 'applied' || answer === 'not-enough-free') announce(sale);
+      return answer;
     },
   };
 }

@@ -1,10 +1,14 @@
 import type { Redis } from 'ioredis';
 import { loadScript, type Keys } from '@onrush/chassis/redis';
-import type { Activity } from '../domain/activity';
-import type { KeptPurchase } from '../domain/reservation';
+import { unitsOf, type KeptPurchase } from '../domain/reservation';
 import { recordsFrom, type BuyerRecord } from './buyer-records';
+import { saleKey } from './live-sale';
 
-type Epoch = Pick<Activity, 'id' | 'epoch'>;
+/** A live sale as it was built once: of an activity, or of a bucket. */
+export interface LiveEpoch {
+  sale: string;
+  epoch: number;
+}
 
 /** What the stock equation has to know of Redis, all at one moment. */
 export interface LiveSnapshot {
@@ -15,6 +19,8 @@ export interface LiveSnapshot {
   lastEntryId: string | undefined;
   /** Units of the given releases that are still held. */
   returning: number;
+  /** Units that went to other buckets, less those that came from them. */
+  moved: number;
 }
 
 export interface LiveSigns {
@@ -40,63 +46,75 @@ export interface Adoption {
   overLimit: KeptPurchase[];
 }
 
-/** What keeps the live sale in Redis and the ledger the same. Nothing here sets a counter, and what is for another epoch changes nothing. */
+/**
+ * What keeps a live sale in Redis and the ledger the same. Nothing here sets a counter, and what is for another epoch changes nothing. An activity of
+ * several buckets has several live sales: each is told of what belongs to its buyers.
+ */
 export interface SaleUpkeep {
-  signs(activityId: string): Promise<LiveSigns>;
-  snapshot(activityId: string, releases: { userId: string; reservationId: string }[]): Promise<LiveSnapshot>;
+  signs(sale: string): Promise<LiveSigns>;
+  snapshot(sale: string, releases: { userId: string; reservationId: string }[]): Promise<LiveSnapshot>;
   /** Undefined while there is no live sale, or one that is being rebuilt. */
-  progress(activityId: string): Promise<Progress | undefined>;
+  progress(sale: string): Promise<Progress | undefined>;
   /** Takes in what an older epoch accepted. Undefined when the live sale is of another epoch than that. */
   adopt(
-    activity: Epoch,
+    live: LiveEpoch,
     purchases: KeptPurchase[],
     options: { intoStream: boolean },
   ): Promise<Adoption | undefined>;
   /** What each of them holds or has held. */
-  recordsOf(activityId: string, userIds: string[]): Promise<Map<string, BuyerRecord[]>>;
+  recordsOf(sale: string, userIds: string[]): Promise<Map<string, BuyerRecord[]>>;
   /** Puts back what is missing in the buyers' records, and says how many were. */
-  remember(activity: Epoch, purchases: KeptPurchase[]): Promise<number>;
+  remember(live: LiveEpoch, purchases: KeptPurchase[]): Promise<number>;
 }
 
 const signsScript = loadScript<[string, string, number, string]>(__dirname, 'signs-3.lua');
-const snapshotScript = loadScript<[string, string, string, number]>(__dirname, 'snapshot-3.lua');
+const snapshotScript = loadScript<[string, string, string, number, number]>(__dirname, 'snapshot-3.lua');
 const progressScript = loadScript<[string, string, string]>(__dirname, 'progress-2.lua');
 const adoptScript = loadScript<(number | string)[] | null>(__dirname, 'adopt-3.lua');
 const rememberScript = loadScript<number>(__dirname, 'remember-2.lua');
 
-/** `group`: that of the relay. */
-export function createSaleUpkeep(options: { redis: Redis; keys: Keys; group: string }): SaleUpkeep {
-  const { redis, keys, group } = options;
-  const keyOf = (activityId: string, part: string) => keys.tagged(`a:${activityId}`)(part);
-  const allKeysOf = (activityId: string) =>
-    ['state', 'buyers', 'stream'].map((part) => keyOf(activityId, part));
+export interface SaleUpkeepOptions {
+  redis: Redis;
+  keys: Keys;
+  /** That of the relay. */
+  group: string;
+  /** Before a live sale adopts purchases: brings it as many free units, as far as other buckets have them. */
+  bringUnits?: (live: LiveEpoch, units: number) => Promise<void>;
+}
+
+export function createSaleUpkeep(options: SaleUpkeepOptions): SaleUpkeep {
+  const { redis, keys, group, bringUnits } = options;
+  const allKeysOf = (sale: string) =>
+    (['state', 'buyers', 'stream'] as const).map((part) => saleKey(keys, sale, part));
 
   return {
-    async signs(activityId) {
-      const [epoch, stock, buyers, lastRead] = await signsScript.run(redis, allKeysOf(activityId), [group]);
+    async signs(sale) {
+      const [epoch, stock, buyers, lastRead] = await signsScript.run(redis, allKeysOf(sale), [group]);
       return { epoch: numberFrom(epoch), stock: numberFrom(stock), buyers, lastRead: lastRead || undefined };
     },
-    async snapshot(activityId, releases) {
+    async snapshot(sale, releases) {
       const pairs = releases.flatMap(({ userId, reservationId }) => [userId, reservationId]);
-      const reply = await snapshotScript.run(redis, allKeysOf(activityId), pairs);
-      const [epoch, stock, lastEntryId, returning] = reply;
+      const reply = await snapshotScript.run(redis, allKeysOf(sale), pairs);
+      const [epoch, stock, lastEntryId, returning, moved] = reply;
       return {
         epoch: numberFrom(epoch),
         stock: numberFrom(stock),
         lastEntryId: lastEntryId || undefined,
         returning,
+        moved,
       };
     },
-    async progress(activityId) {
-      const parts = [keyOf(activityId, 'state'), keyOf(activityId, 'stream')];
+    async progress(sale) {
+      const parts = [saleKey(keys, sale, 'state'), saleKey(keys, sale, 'stream')];
       const [text, firstEntryId, lastRead] = await progressScript.run(redis, parts, [group]);
       const epoch = numberFrom(text);
       if (epoch === undefined || epoch < 0) return undefined;
       return { epoch, firstEntryId: firstEntryId || undefined, lastRead: lastRead || undefined };
     },
-    async adopt({ id, epoch }, purchases, { intoStream }) {
+    async adopt({ sale, epoch }, purchases, { intoStream }) {
+      await bringUnits?.({ sale, epoch }, unitsOf(purchases));
       const args = [epoch, intoStream ? 1 : 0, ...purchases.flatMap(argumentsOf)];
-      const reply = await adoptScript.run(redis, allKeysOf(id), args);
+      const reply = await adoptScript.run(redis, allKeysOf(sale), args);
       if (!reply) return undefined;
       const [entryId, ...answers] = reply;
       return {
@@ -105,13 +123,13 @@ export function createSaleUpkeep(options: { redis: Redis; keys: Keys; group: str
         overLimit: purchases.filter((_, index) => answers[index] === -6),
       };
     },
-    async recordsOf(activityId, userIds) {
+    async recordsOf(sale, userIds) {
       if (userIds.length === 0) return new Map();
-      const texts = await redis.hmget(keyOf(activityId, 'buyers'), ...userIds);
+      const texts = await redis.hmget(saleKey(keys, sale, 'buyers'), ...userIds);
       return new Map(userIds.map((userId, index) => [userId, recordsFrom(texts[index] ?? null)]));
     },
-    remember({ id, epoch }, purchases) {
-      const parts = [keyOf(id, 'state'), keyOf(id, 'buyers')];
+    remember({ sale, epoch }, purchases) {
+      const parts = [saleKey(keys, sale, 'state'), saleKey(keys, sale, 'buyers')];
       return rememberScript.run(redis, parts, [epoch, ...purchases.flatMap(argumentsOf)]);
     },
   };

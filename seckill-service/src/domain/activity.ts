@@ -23,6 +23,8 @@ export interface Activity {
   tokenRequired: boolean;
   /** Null: everybody is let in at once. */
   waitingRoom: WaitingRoomPlan | null;
+  /** Into how many live sales it is split (bucket.ts), from its warm-up on. */
+  buckets: number;
   /** Counts how often the live sale was built in Redis. Who acts for another epoch than the current one is late, and is refused. */
   epoch: number;
   warmedAt: Date | null;
@@ -73,6 +75,7 @@ export function planActivity(
     productName: product.name,
     price: product.price,
     sold: 0,
+    buckets: 1,
     epoch: 0,
     warmedAt: null,
     drainedAt: null,

@@ -30,7 +30,9 @@ export type RefusalReason =
   | 'over-limit'
   | 'idempotency-key-reused'
   | 'token-refused'
-  | 'backlog';
+  | 'backlog'
+  /** Not known: a bucket that may have units could not be asked, or others were always quicker. */
+  | 'undecided';
 
 export type PurchaseAnswer =
   { accepted: true; reservationId: string; orderNo: string } | { accepted: false; reason: RefusalReason };

@@ -2,7 +2,8 @@ import type { Component } from '@onrush/chassis/lifecycle';
 import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
 import type { Backlog } from '../data/backlog';
-import { activityOf } from './stream';
+import { activityOf } from '../domain/bucket';
+import { saleOf } from './stream';
 
 const readEveryMs = 1_000;
 
@@ -22,13 +23,13 @@ export function createBacklogGauge(options: {
     ['activity'],
     (gauge) => {
       gauge.reset();
-      for (const [activity, count] of counts) gauge.set({ activity }, count);
+      for (const [sale, count] of counts) gauge.inc({ activity: activityOf(sale) }, count);
     },
   );
 
   async function read(): Promise<void> {
     try {
-      counts = await backlog.read(streams().map(activityOf));
+      counts = await backlog.read(streams().map(saleOf));
     } catch (error) {
       logger.debug('backlog not read', { error });
     }

@@ -1,6 +1,6 @@
 import type { Component } from '@onrush/chassis/lifecycle';
 import { isBeingWarmedUp, type Activity } from '../domain/activity';
-import { createSaleGuard, type SaleGuard } from '../use-cases/guard-sale';
+import { createSaleGuard, type GuardSale, type SaleGuard } from '../use-cases/guard-sale';
 import { newCourse, reconcileInTurn, type Course, type Reconcile } from '../use-cases/reconcile';
 import { createRounds } from './rounds';
 
@@ -11,7 +11,7 @@ export interface Reconciler {
 
 /** What repairs live sales by itself. Two of them, in two workers, do the same work twice and no harm. */
 export function createReconciler(
-  deps: Reconcile,
+  deps: Reconcile & GuardSale,
   times: { guardMs: number; reconcileSeconds: number },
 ): Reconciler {
   const { activities, logger, metrics } = deps;

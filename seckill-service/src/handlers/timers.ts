@@ -3,6 +3,7 @@ import type { Logger } from '@onrush/chassis/logger';
 import type { ActivityRepository } from '../data/activity-repository';
 import type { LiveSales } from '../data/live-sale';
 import type { Activity } from '../domain/activity';
+import { salesOf } from '../domain/bucket';
 
 export interface UndrainedSales extends Component {
   /** Streams in which accepted purchases may still wait. */
@@ -26,7 +27,7 @@ export function createUndrainedSales(options: {
 
   async function refresh(): Promise<void> {
     const undrained = await activities.findUndrained();
-    streams = undrained.map((activity) => sales.streamOf(activity.id));
+    streams = undrained.flatMap((activity) => salesOf(activity).map(sales.streamOf));
     for (const activity of undrained) {
       // In this order: what is over has got its last purchase before anybody looks at the stream.
       if ((await isOver(activity)) && (await isEmpty(activity))) await activities.markDrained(activity.id);

@@ -3,6 +3,7 @@ import { CreateOperations1700000000002 } from './0002-create-operations';
 import { CreateRepairs1700000000003 } from './0003-create-repairs';
 import { AddTokenRequired1700000000004 } from './0004-add-token-required';
 import { AddWaitingRooms1700000000005 } from './0005-add-waiting-rooms';
+import { AddBuckets1700000000006 } from './0006-add-buckets';
 
 /** In the order they are applied. */
 export const migrations = [
@@ -11,4 +12,5 @@ export const migrations = [
   CreateRepairs1700000000003,
   AddTokenRequired1700000000004,
   AddWaitingRooms1700000000005,
+  AddBuckets1700000000006,
 ];

@@ -7,6 +7,7 @@ import { roomMarks, type RoomMark } from '../data/room-marks';
 import { saleRecordLog } from '../data/sale-record-log';
 import type { Admission, AdmissionStep, WaitingRooms } from '../data/waiting-rooms';
 import type { Activity } from '../domain/activity';
+import { salesOf } from '../domain/bucket';
 import type { WaitingRoomPlan } from '../domain/waiting-room';
 
 export interface AdmitWaiting {
@@ -62,10 +63,11 @@ async function isSelling({ sales }: AdmitWaiting, { id }: Activity): Promise<boo
 
 async function rateOf(
   { adaptive, backlog }: AdmitWaiting,
-  { id, waitingRoom }: ActivityWithRoom,
+  activity: ActivityWithRoom,
 ): Promise<AdmissionStep['rate']> {
+  const { waitingRoom } = activity;
   if (waitingRoom.rate !== 'adaptive') return waitingRoom.rate;
   const { least, most, backlog: mostWaiting } = adaptive;
-  const waiting = (await backlog.read([id])).get(id) ?? 0;
-  return { least, most, waiting, mostWaiting };
+  const waiting = await backlog.read(salesOf(activity));
+  return { least, most, waiting: [...waiting.values()].reduce((sum, count) => sum + count, 0), mostWaiting };
 }

@@ -3,6 +3,7 @@ import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
 import type { Snowflake } from '@onrush/chassis/snowflake';
 import { asAppError } from '@onrush/chassis/transient';
+import type { Buckets } from '../data/buckets';
 import type { Decision, LiveSales, NumberedPurchase } from '../data/live-sale';
 import type { PurchaseTokens } from '../domain/purchase-token';
 import type { Purchase, PurchaseAnswer, RefusalReason } from '../domain/purchase';
@@ -39,7 +40,8 @@ interface Queue {
 }
 
 export interface BuyBatcherOptions {
-  sales: LiveSales;
+  sales: Pick<LiveSales, 'buy'>;
+  buckets: Pick<Buckets, 'homeOf'>;
   soldOut: SoldOutMemory;
   ids: Snowflake;
   purchaseTokens: PurchaseTokens;
@@ -52,13 +54,13 @@ export interface BuyBatcherOptions {
 }
 
 /**
- * Gathers what is waiting, and lets one run of the Lua script decide it: at most one run in flight per activity, so that the batches
+ * Gathers what is waiting, and lets one run of the Lua script decide it: at most one run in flight per live sale, so that the batches
  * grow with the load, and one fsync of Redis pays for all of them.
  */
 export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
-  const { sales, soldOut, ids, purchaseTokens, batchSize, queueLimit, logger } = options;
+  const { sales, buckets, soldOut, ids, purchaseTokens, batchSize, queueLimit, logger } = options;
   const queues = new Map<string, Queue>();
-  /** Activities that were seen live: where Redis knows one of them no more, it has lost it, and it comes back. */
+  /** Live sales that were seen: where Redis knows one of them no more, it has lost it, and it comes back. */
   const seenLive = new Set<string>();
   let waitingInAll = 0;
   let isRefused = false;
@@ -66,7 +68,8 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
   const batches = options.metrics.counter('seckill_batches_total', 'Runs of the buy script');
 
   function submit(purchase: Purchase, done: (outcome: BuyOutcome) => void): void {
-    if (soldOut.covers(purchase)) {
+    const sale = buckets.homeOf(purchase.activityId, purchase.userId);
+    if (soldOut.covers(purchase, sale)) {
       answers.inc({ result: 'sold-out-remembered' });
       return done(remembered);
     }
@@ -82,32 +85,32 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
     } catch (error) {
       return done(asAppError(error, errors));
     }
-    const queue = queueOf(purchase.activityId);
+    const queue = queueOf(sale);
     queue.waiting.push({ purchase: numbered, done, since: performance.now() });
     waitingInAll += 1;
     if (!queue.flushing) {
       queue.flushing = true;
-      setImmediate(() => void flush(purchase.activityId, queue));
+      setImmediate(() => void flush(sale, queue));
     }
   }
 
-  function queueOf(activityId: string): Queue {
-    let queue = queues.get(activityId);
-    if (!queue) queues.set(activityId, (queue = { waiting: [], flushing: false }));
+  function queueOf(sale: string): Queue {
+    let queue = queues.get(sale);
+    if (!queue) queues.set(sale, (queue = { waiting: [], flushing: false }));
     return queue;
   }
 
-  async function flush(activityId: string, queue: Queue): Promise<void> {
+  async function flush(sale: string, queue: Queue): Promise<void> {
     while (queue.waiting.length > 0) {
       const batch = queue.waiting.splice(0, batchSize);
       const since = performance.now();
-      const isDecided = await decide(activityId, batch.filter(isInTime));
+      const isDecided = await decide(sale, batch.filter(isInTime));
       waitingInAll -= batch.length;
       if (!isDecided && performance.now() - since >= hangingMs) sendBack(queue);
     }
     queue.flushing = false;
     // Another activity's number costs nobody anything tomorrow.
-    queues.delete(activityId);
+    queues.delete(sale);
   }
 
   /** Behind a Redis that hangs, nobody waits longer than for it alone, and no unit goes to somebody who was told to come back. */
@@ -130,28 +133,28 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
   }
 
   /** False when it is not known whether the script has run, or it has not. */
-  async function decide(activityId: string, batch: Waiting[]): Promise<boolean> {
+  async function decide(sale: string, batch: Waiting[]): Promise<boolean> {
     if (batch.length === 0) return true;
     batches.inc();
     const asked = soldOut.asking();
     let decision: Decision;
     try {
       decision = await sales.buy(
-        activityId,
+        sale,
         batch.map(({ purchase }) => purchase),
       );
     } catch (cause) {
-      refuse(activityId, batch, cause);
+      refuse(sale, batch, cause);
       return false;
     }
-    soldOut.learn(activityId, decision.soldOut, asked);
-    const outcomes = pausedIfLost(activityId, decision.answers);
+    soldOut.learn(sale, decision.soldOut, asked);
+    const outcomes = pausedIfLost(sale, decision.answers);
     let accepted = 0;
     batch.forEach(({ done }, index) => {
       const outcome = outcomes[index];
       if (outcome?.accepted) accepted += 1;
       else answers.inc({ result: outcome?.reason ?? 'unknown' });
-      done(toOutcome(outcome, activityId));
+      done(toOutcome(outcome, sale));
     });
     if (accepted > 0) {
       isRefused = false;
@@ -161,18 +164,17 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
     return true;
   }
 
-  function pausedIfLost(activityId: string, answers: PurchaseAnswer[]): PurchaseAnswer[] {
-    if (answers.some((answer) => answer.accepted || answer.reason !== 'not-warmed-up'))
-      seenLive.add(activityId);
-    else if (seenLive.has(activityId)) return answers.map(() => ({ accepted: false, reason: 'paused' }));
+  function pausedIfLost(sale: string, answers: PurchaseAnswer[]): PurchaseAnswer[] {
+    if (answers.some((answer) => answer.accepted || answer.reason !== 'not-warmed-up')) seenLive.add(sale);
+    else if (seenLive.has(sale)) return answers.map(() => ({ accepted: false, reason: 'paused' }));
     return answers;
   }
 
   /** Said once for as long as it lasts: a Redis that takes no writes says so within a millisecond, to every batch. */
-  function refuse(activityId: string, batch: Waiting[], cause: unknown): void {
+  function refuse(sale: string, batch: Waiting[], cause: unknown): void {
     const isRefusal = isRefusedWrite(cause);
     if (!isRefusal || !isRefused)
-      logger.error('purchases could not be decided', { activityId, purchases: batch.length, error: cause });
+      logger.error('purchases could not be decided', { sale, purchases: batch.length, error: cause });
     isRefused = isRefusal;
     answers.inc({ result: isRefusal ? 'redis-refused' : 'unknown' }, batch.length);
     for (const { done } of batch) done(errors.unavailable({ retryAfterSeconds: 1, cause }));
@@ -192,12 +194,13 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
  * Idempotency-Key again finds out without buying twice.
  */
 const isRefusedWrite = (error: unknown): boolean =>
-  error instanceof Error && /^(OOM|MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN)\b/.test(error.message);
+  error instanceof Error &&
+  /^(OOM|MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN|CLUSTERDOWN)\b/.test(error.message);
 
-function toOutcome(answer: PurchaseAnswer | undefined, activityId: string): BuyOutcome {
-  if (!answer) return errors.internal({ meta: { activityId, why: 'no answer for this purchase' } });
+function toOutcome(answer: PurchaseAnswer | undefined, sale: string): BuyOutcome {
+  if (!answer) return errors.internal({ meta: { sale, why: 'no answer for this purchase' } });
   if (answer.accepted) return { reservationId: answer.reservationId, orderNo: answer.orderNo };
-  return refusals[answer.reason]({ meta: { activityId } });
+  return refusals[answer.reason]({ meta: { sale } });
 }
 
 const refusals: Record<RefusalReason, (facts: ErrorFacts) => AppError> = {
@@ -211,4 +214,5 @@ const refusals: Record<RefusalReason, (facts: ErrorFacts) => AppError> = {
   'idempotency-key-reused': errors.idempotencyKeyReused,
   'token-refused': errors.tokenRefused,
   backlog: (facts) => errors.backlog({ ...facts, retryAfterSeconds: backlogRetrySeconds }),
+  undecided: (facts) => errors.unavailable({ ...facts, retryAfterSeconds: 1 }),
 };

@@ -5,9 +5,9 @@ import type { Outbox } from '@onrush/chassis/outbox';
 import type { ActivityRepository } from '../data/activity-repository';
 import { ledgerCount } from '../data/ledger-count';
 import { valuesPerPurchase, type AcceptedBatch } from '../data/live-sale';
-import type { Progress, SaleUpkeep } from '../data/sale-upkeep';
+import type { LiveEpoch, Progress, SaleUpkeep } from '../data/sale-upkeep';
 import { isBefore } from '../data/stream-entries';
-import type { Activity } from '../domain/activity';
+import { activityOf } from '../domain/bucket';
 import type { KeptPurchase } from '../domain/reservation';
 import { noteRepair } from './note-repair';
 import { reject } from './record-purchases';
@@ -35,7 +35,7 @@ export interface AcceptedPurchases {
 }
 
 interface KeptBatch {
-  activityId: string;
+  sale: string;
   epoch: number;
   entryId: string;
   isDoubtful: boolean;
@@ -56,26 +56,32 @@ export function createAcceptedPurchases(deps: KeepAccepted): AcceptedPurchases {
   let kept: KeptBatch[] = [];
   let purchases = 0;
 
-  function keep({ activityId, epoch, entryId, values }: AcceptedBatch): void {
+  function keep({ sale, epoch, entryId, values }: AcceptedBatch): void {
     const count = values.length / valuesPerPurchase;
     const text = values.join(',');
-    kept.push({ activityId, epoch, entryId, isDoubtful: false, purchases: count, text });
+    kept.push({ sale, epoch, entryId, isDoubtful: false, purchases: count, text });
     purchases += count;
     while (purchases > limit) purchases -= kept.shift()?.purchases ?? 0;
   }
 
+  /** One bucket whose server is away must not keep the others from it. */
   async function check(): Promise<void> {
-    for (const activityId of new Set(kept.map((batch) => batch.activityId))) {
-      const progress = await upkeep.progress(activityId);
-      // Lost, or being rebuilt: whoever rebuilds it will tell by a new epoch.
-      if (!progress) continue;
-      const own = kept.filter((batch) => batch.activityId === activityId);
-      drop(own.filter((batch) => isRecorded(batch, progress)));
-      await handOver(
-        { id: activityId, epoch: progress.epoch },
-        own.filter(({ epoch, isDoubtful }) => isDoubtful || epoch !== progress.epoch),
-      );
-    }
+    const failures: unknown[] = [];
+    for (const sale of new Set(kept.map((batch) => batch.sale)))
+      await checkSale(sale).catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw new AggregateError(failures, 'some live sales were not asked');
+  }
+
+  async function checkSale(sale: string): Promise<void> {
+    const progress = await upkeep.progress(sale);
+    // Lost, or being rebuilt: whoever rebuilds it will tell by a new epoch.
+    if (!progress) return;
+    const own = kept.filter((batch) => batch.sale === sale);
+    drop(own.filter((batch) => isRecorded(batch, progress)));
+    await handOver(
+      { sale, epoch: progress.epoch },
+      own.filter(({ epoch, isDoubtful }) => isDoubtful || epoch !== progress.epoch),
+    );
   }
 
   function drop(batches: KeptBatch[]): void {
@@ -86,27 +92,26 @@ export function createAcceptedPurchases(deps: KeepAccepted): AcceptedPurchases {
     });
   }
 
-  async function handOver(activity: Pick<Activity, 'id' | 'epoch'>, batches: KeptBatch[]): Promise<void> {
+  async function handOver(live: LiveEpoch, batches: KeptBatch[]): Promise<void> {
     let amount = 0;
-    for (const part of inParts(batches)) amount += await handOverPart(activity, part);
+    for (const part of inParts(batches)) amount += await handOverPart(live, part);
+    const activity = { id: activityOf(live.sale), epoch: live.epoch };
     await noteRepair(deps, activity, { kind: 'handed-over', amount, reason: 'lost by Redis' });
   }
 
   /** Kept until the ledger has them: what goes into the new epoch's stream can be lost like what was in the old one's. */
-  async function handOverPart(
-    { id, epoch }: Pick<Activity, 'id' | 'epoch'>,
-    batches: KeptBatch[],
-  ): Promise<number> {
+  async function handOverPart({ sale, epoch }: LiveEpoch, batches: KeptBatch[]): Promise<number> {
     const all = batches.flatMap(({ text }) => purchasesFrom(text));
     const ids = all.map(({ reservationId }) => reservationId);
     const known = await ledgerCount.findKnown(deps.db.manager, ids);
     const missing = all.filter(({ reservationId }) => !known.has(reservationId));
     const adoption =
       missing.length > 0
-        ? await upkeep.adopt({ id, epoch }, missing, { intoStream: true })
+        ? await upkeep.adopt({ sale, epoch }, missing, { intoStream: true })
         : { adopted: [], overLimit: [], entryId: undefined };
     if (!adoption) return 0;
-    for (const purchase of adoption.overLimit) await reject(deps, id, { purchase, reason: 'over-limit' });
+    for (const purchase of adoption.overLimit)
+      await reject(deps, activityOf(sale), { purchase, reason: 'over-limit' });
     const { entryId } = adoption;
     if (entryId === undefined) drop(batches);
     else for (const batch of batches) Object.assign(batch, { epoch, entryId, isDoubtful: false });

@@ -2,11 +2,12 @@ import type { DataSource } from 'typeorm';
 import { inTransaction } from '@onrush/chassis/mysql';
 import type { ActivityRepository } from '../data/activity-repository';
 import { ledgerCount, type LedgerCount } from '../data/ledger-count';
-import { pendingReturns } from '../data/pending-returns';
+import { pendingReturns, type PendingReturn } from '../data/pending-returns';
 import type { SaleRebuild } from '../data/sale-rebuild';
 import type { SaleUpkeep } from '../data/sale-upkeep';
 import type { Activity } from '../domain/activity';
-import { unitsOf } from '../domain/reservation';
+import { byHome, salesOf } from '../domain/bucket';
+import { unitsOf, type AcceptedPurchase } from '../domain/reservation';
 import { stockEquation, type StockEquation } from '../domain/stock-equation';
 
 export interface MeasureStock {
@@ -40,14 +41,13 @@ export function measureStock(
 ): Promise<Measurement> {
   return inTransaction(db, async (tx) => {
     const activity = await activities.lock(tx, activityId);
-    const snapshot = await upkeep.snapshot(activityId, await pendingReturns.findOf(tx, activityId));
-    const { epoch: redisEpoch, stock: free, lastEntryId, returning } = snapshot;
+    const returns = await pendingReturns.findOf(tx, activityId);
+    const snapshot = await readLiveSales({ upkeep, rebuild }, activity, returns);
+    const { redisEpoch, free, returning, waiting } = snapshot;
     const ledger = countRows ? await ledgerCount.count(tx, activityId) : undefined;
     const measured = { activity, redisEpoch, ledger, at: new Date() };
     if (redisEpoch !== activity.epoch || free === undefined) return { ...measured, equation: undefined };
 
-    const inStream = lastEntryId ? await rebuild.readStream(activityId, lastEntryId) : [];
-    const waiting = new Map(inStream.map((purchase) => [purchase.reservationId, purchase]));
     for (const id of await ledgerCount.findKnown(tx, [...waiting.keys()])) waiting.delete(id);
     const rows = ledger ? ledger.queued + ledger.ordered : 0;
     const count = {
@@ -60,4 +60,46 @@ export function measureStock(
     };
     return { ...measured, equation: stockEquation(count) };
   });
+}
+
+interface LiveCount {
+  redisEpoch: number | undefined;
+  /** Those on their way between buckets included. */
+  free: number | undefined;
+  returning: number;
+  /** What was in the streams, by reservation. */
+  waiting: Map<string, AcceptedPurchase>;
+}
+
+/**
+ * Each live sale of the activity at one moment of its own. The sum is exact nevertheless: between these moments units only move from one to another,
+ * and each bucket counts what it sent and got.
+ */
+async function readLiveSales(
+  { upkeep, rebuild }: Pick<MeasureStock, 'upkeep' | 'rebuild'>,
+  activity: Activity,
+  returns: PendingReturn[],
+): Promise<LiveCount> {
+  const returnsOf = byHome(activity, returns, ({ userId }) => userId);
+  const snapshots = await Promise.all(
+    salesOf(activity).map(async (sale) => {
+      const snapshot = await upkeep.snapshot(sale, returnsOf.get(sale) ?? []);
+      const { lastEntryId } = snapshot;
+      const isCurrent = snapshot.epoch === activity.epoch && lastEntryId !== undefined;
+      return { ...snapshot, inStream: isCurrent ? await rebuild.readStream(sale, lastEntryId) : [] };
+    }),
+  );
+  const other = snapshots.find(({ epoch }) => epoch !== activity.epoch);
+  const count: LiveCount = {
+    redisEpoch: other ? other.epoch : activity.epoch,
+    free: 0,
+    returning: 0,
+    waiting: new Map(),
+  };
+  for (const { stock, moved, returning, inStream } of snapshots) {
+    count.free = stock === undefined || count.free === undefined ? undefined : count.free + stock + moved;
+    count.returning += returning;
+    for (const purchase of inStream) count.waiting.set(purchase.reservationId, purchase);
+  }
+  return count;
 }

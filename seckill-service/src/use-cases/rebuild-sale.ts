@@ -8,6 +8,7 @@ import { isLive, ledgerCount } from '../data/ledger-count';
 import type { LiveSales } from '../data/live-sale';
 import type { SaleRebuild } from '../data/sale-rebuild';
 import type { Activity } from '../domain/activity';
+import { salesOf, type Split } from '../domain/bucket';
 import { unitsOf, type KeptPurchase } from '../domain/reservation';
 import { errors } from '../errors';
 import { noteRepair } from './note-repair';
@@ -52,9 +53,7 @@ export async function buildSale(
   const since = performance.now();
   const built = await inTransaction(deps.db, async (tx) => {
     const current = await deps.activities.lock(tx, seen.id);
-    return current.epoch === seen.epoch
-      ? openNextEpoch(deps, tx, { activityId: seen.id, ...options })
-      : undefined;
+    return current.epoch === seen.epoch ? openNextEpoch(deps, tx, { seen: current, ...options }) : undefined;
   });
   if (!built) return undefined;
   const { activity, ...units } = built;
@@ -70,14 +69,14 @@ export async function buildSale(
 async function openNextEpoch(
   deps: RebuildSale,
   tx: EntityManager,
-  { activityId, closedForMs }: { activityId: string; closedForMs: number },
+  { seen, closedForMs }: { seen: Split; closedForMs: number },
 ): Promise<{ activity: Activity; held: number; waiting: number; forgotten: number; free: number }> {
   const { activities, rebuild } = deps;
-  const activity = await activities.startEpoch(tx, activityId, await rebuild.epochOf(activityId));
+  const activity = await activities.startEpoch(tx, seen.id, await rebuild.epochOf(seen));
   if (!(await rebuild.fence(activity))) throw overtaken(activity);
 
-  const waiting = await findWaiting(deps, tx, activityId);
-  const forgotten = await findForgotten(deps, tx, { activityId, waiting });
+  const waiting = await findWaiting(deps, tx, activity);
+  const forgotten = await findForgotten(deps, tx, { activity, waiting });
   await rebuild.appendToStream(activity, forgotten);
   const unwritten = [...waiting.values(), ...forgotten];
   const rows = await restoreBuyers(deps, tx, { activity, unwritten });
@@ -85,7 +84,7 @@ async function openNextEpoch(
   const held = Math.max(rows, activity.sold);
   const free = Math.max(0, activity.total - held - unitsOf(unwritten));
 
-  if (!(await rebuild.open(activity, { stock: free, waiting: unwritten.length, closedForMs })))
+  if (!(await rebuild.open(activity, { stock: free, waiting: unwritten, closedForMs })))
     throw overtaken(activity);
   return {
     activity,
@@ -106,10 +105,11 @@ const overtaken = ({ id, epoch }: Activity) =>
 async function findWaiting(
   { rebuild }: RebuildSale,
   tx: EntityManager,
-  activityId: string,
+  activity: Activity,
 ): Promise<Map<string, KeptPurchase>> {
-  const inStream = await rebuild.readStream(activityId);
-  const waiting = new Map(inStream.map((purchase) => [purchase.reservationId, purchase]));
+  const inStreams = await Promise.all(salesOf(activity).map((sale) => rebuild.readStream(sale)));
+  const waiting = new Map<string, KeptPurchase>();
+  for (const purchase of inStreams.flat()) waiting.set(purchase.reservationId, purchase);
   for (const id of await ledgerCount.findKnown(tx, [...waiting.keys()])) waiting.delete(id);
   return waiting;
 }
@@ -118,10 +118,10 @@ async function findWaiting(
 async function findForgotten(
   { rebuild }: RebuildSale,
   tx: EntityManager,
-  { activityId, waiting }: { activityId: string; waiting: Map<string, KeptPurchase> },
+  { activity, waiting }: { activity: Activity; waiting: Map<string, KeptPurchase> },
 ): Promise<KeptPurchase[]> {
   const forgotten = new Map<string, KeptPurchase>();
-  for await (const page of rebuild.scanBuyers(activityId)) {
+  for await (const page of rebuild.scanBuyers(activity)) {
     const unseen = page.flatMap(([userId, records]) =>
       records
         .filter(({ holdsUnits, reservationId }) => holdsUnits && !waiting.has(reservationId))

@@ -13,6 +13,7 @@ import type { ResultNews } from '../data/result-news';
 import { saleRecordLog } from '../data/sale-record-log';
 import type { SaleUpkeep } from '../data/sale-upkeep';
 import type { Activity } from '../domain/activity';
+import { byHome } from '../domain/bucket';
 import type { AcceptedPurchase, KeptPurchase, Reservation } from '../domain/reservation';
 import { soldBatch } from '../domain/sale-record';
 
@@ -97,10 +98,13 @@ async function takeIntoEpoch(
   const beyond = new Set<string>();
   for (let from = 0; from < late.length; from += adoptedAtOnce) {
     const batch = late.slice(from, from + adoptedAtOnce);
-    const adoption = await deps.upkeep.adopt(activity, batch, { intoStream: false });
-    for (const purchase of adoption?.overLimit ?? []) {
-      beyond.add(purchase.reservationId);
-      await reject(deps, activity.id, { purchase, reason: 'over-limit' });
+    for (const [sale, own] of byHome(activity, batch, ({ userId }) => userId)) {
+      const live = { sale, epoch: activity.epoch };
+      const adoption = await deps.upkeep.adopt(live, own, { intoStream: false });
+      for (const purchase of adoption?.overLimit ?? []) {
+        beyond.add(purchase.reservationId);
+        await reject(deps, activity.id, { purchase, reason: 'over-limit' });
+      }
     }
   }
   return purchases.filter(({ reservationId }) => !beyond.has(reservationId));

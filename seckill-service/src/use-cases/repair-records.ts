@@ -8,7 +8,9 @@ import { isLive, ledgerCount, type LedgerEntry } from '../data/ledger-count';
 import type { LiveSales } from '../data/live-sale';
 import { pendingReturns } from '../data/pending-returns';
 import type { SaleUpkeep } from '../data/sale-upkeep';
+import type { BuyerRecord } from '../data/buyer-records';
 import type { Activity } from '../domain/activity';
+import { byHome } from '../domain/bucket';
 import { noteRepair } from './note-repair';
 import { reservedEvent } from './record-purchases';
 
@@ -28,29 +30,35 @@ const lateAfterMs = 5_000;
 
 const isLate = (at: Date): boolean => Date.now() - at.getTime() > lateAfterMs;
 
-/** Carries on releases whose process died before it told Redis, and forgets those that Redis has. */
+/** Carries on releases whose process died before it told Redis, and forgets those that Redis has. What it cannot be told now has to wait. */
 export async function settleReturns(deps: RepairRecords): Promise<void> {
   for (;;) {
     const returns = await pendingReturns.findAny(deps.db, returnsAtOnce);
-    const released = await Promise.all(
+    const answers = await Promise.allSettled(
       returns.map(({ activityId, userId, reservationId: id }) =>
         deps.sales.release({ id, activityId, userId }, { restock: true }),
       ),
     );
-    const late = returns.filter(({ releasedAt }, index) => released[index] && isLate(releasedAt));
-    await pendingReturns.remove(deps.db, returns);
+    const told = returns.flatMap((pending, index) => {
+      const answer = answers[index];
+      return answer?.status === 'fulfilled' ? { ...pending, isReleased: answer.value } : [];
+    });
+    const late = told.filter(({ isReleased, releasedAt }) => isReleased && isLate(releasedAt));
+    await pendingReturns.remove(deps.db, told);
     for (const [activityId, own] of Map.groupBy(late, (pending) => pending.activityId)) {
       const activity = await deps.activities.find(activityId);
       const repair = { kind: 'released', amount: own.length, reason: 'its process died' } as const;
       if (activity) await noteRepair(deps, activity, repair);
     }
-    if (returns.length < returnsAtOnce) return;
+    const waiting = returns.length - told.length;
+    if (waiting > 0) deps.logger.warn('redis was not told of releases, they come back', { waiting });
+    if (told.length < returnsAtOnce) return;
   }
 }
 
 /**
  * Compares the ledger's reservations of the next buyers with what Redis remembers of these. Returns the buyer it came to; undefined at the end.
- * One page is a thousand rows in MySQL, and one command in Redis.
+ * One page is a thousand rows in MySQL, and one command a live sale in Redis.
  */
 export async function repairRecords(
   deps: RepairRecords,
@@ -59,7 +67,7 @@ export async function repairRecords(
 ): Promise<string | undefined> {
   const page = await ledgerCount.pageByBuyer(deps.db.manager, activity.id, afterUserId);
   const buyers = [...new Set(page.map(({ userId }) => userId))];
-  const records = await deps.upkeep.recordsOf(activity.id, buyers);
+  const records = await recordsOf(deps, activity, buyers);
   const recordOf = ({ userId, reservationId }: LedgerEntry) =>
     records.get(userId)?.find((record) => record.reservationId === reservationId);
   const orphaned = page.filter(
@@ -69,6 +77,16 @@ export async function repairRecords(
   await releaseOrphans(deps, activity, orphaned);
   await rememberMissing(deps, activity, missing);
   return page.at(-1)?.userId;
+}
+
+async function recordsOf(
+  { upkeep }: RepairRecords,
+  activity: Activity,
+  userIds: string[],
+): Promise<Map<string, BuyerRecord[]>> {
+  const homes = [...byHome(activity, userIds, (userId) => userId)];
+  const found = await Promise.all(homes.map(([sale, own]) => upkeep.recordsOf(sale, own)));
+  return new Map(found.flatMap((records) => [...records]));
 }
 
 async function releaseOrphans(
@@ -95,7 +113,10 @@ async function rememberMissing(
   const ids = missing.map(({ reservationId }) => reservationId);
   const amount = await inTransaction(deps.db, async (tx) => {
     const live = await ledgerCount.lockLive(tx, ids);
-    return live.length > 0 ? deps.upkeep.remember(activity, live) : 0;
+    let remembered = 0;
+    for (const [sale, own] of byHome(activity, live, ({ userId }) => userId))
+      remembered += await deps.upkeep.remember({ sale, epoch: activity.epoch }, own);
+    return remembered;
   });
   await noteRepair(deps, activity, { kind: 'remembered', amount, reason: 'live in the ledger' });
 }

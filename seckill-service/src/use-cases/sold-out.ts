@@ -1,5 +1,6 @@
 import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
+import { activityOf } from '../domain/bucket';
 import type { Purchase, SoldOut } from '../domain/purchase';
 
 /** Taken before the script is asked, and handed back with what it said. */
@@ -13,11 +14,11 @@ export interface Asked {
  * their Idempotency-Key must get its answer again; with no unit left nobody else can come to hold something, so that those who do are known.
  */
 export interface SoldOutMemory {
-  /** Whether the script would say "sold out" to this purchase. */
-  covers(purchase: Purchase): boolean;
+  /** Whether the script would say "sold out" to this purchase; `sale`: the live sale of its buyer. */
+  covers(purchase: Purchase, sale?: string): boolean;
   asking(): Asked;
   /** What the script said of the sale; undefined: it may have units, or is not open. */
-  learn(activityId: string, soldOut: SoldOut | undefined, asked: Asked): void;
+  learn(sale: string, soldOut: SoldOut | undefined, asked: Asked): void;
   /** Units may be back, of this activity or, unless it is named, of any. */
   forget(activityId?: string): void;
 }
@@ -35,7 +36,7 @@ interface RememberedSale {
 }
 
 export interface SoldOutMemoryOptions {
-  readBuyers: (activityId: string) => Promise<Set<string>>;
+  readBuyers: (sale: string) => Promise<Set<string>>;
   /** Without a confirmation nothing is remembered longer. */
   ttlMs: number;
   logger: Logger;
@@ -102,8 +103,8 @@ export function createSoldOutMemory(options: SoldOutMemoryOptions): SoldOutMemor
   }
 
   return {
-    covers({ activityId, userId, quantity }) {
-      const sale = sales.get(activityId);
+    covers({ activityId, userId, quantity }, id = activityId) {
+      const sale = sales.get(id);
       if (!sale || !isCertain(sale)) return false;
       if (quantity > sale.perUserLimit || sale.buyers.has(userId)) return false;
       if (now() - sale.lookedAt < ttlMs / looksPerTtl) return true;
@@ -126,7 +127,7 @@ export function createSoldOutMemory(options: SoldOutMemoryOptions): SoldOutMemor
     forget(activityId) {
       forgotten += 1;
       for (const [id, sale] of sales)
-        if (activityId === undefined || id === activityId) sale.confirmedAt = never;
+        if (activityId === undefined || activityOf(id) === activityId) sale.confirmedAt = never;
     },
   };
 }

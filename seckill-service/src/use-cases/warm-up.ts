@@ -6,6 +6,8 @@ import { buildSale, rebuildSale, type RebuildSale } from './rebuild-sale';
 
 export interface WarmUp extends RebuildSale {
   products: Products;
+  /** Into how many buckets a live sale is split. */
+  stockBuckets: number;
   onWarmedUp: () => Promise<void>;
 }
 
@@ -45,7 +47,7 @@ async function open(deps: WarmUp, { id, version, epoch }: Activity): Promise<voi
     const current = await deps.activities.lock(tx, id);
     if (current.warmedAt) return;
     if (current.version !== version) throw errors.versionChanged({ meta: { activityId: id } });
-    await deps.activities.markWarmedUp(tx, current);
+    await deps.activities.markWarmedUp(tx, current, deps.stockBuckets);
   });
   await buildSale(deps, { id, epoch }, { closedForMs: 0 });
 }

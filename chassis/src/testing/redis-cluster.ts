@@ -1,0 +1,125 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Redis } from 'ioredis';
+import { freePort } from './service';
+import { eventually } from './wait';
+
+/** One master of the cluster. */
+export interface ClusterMember {
+  /** A connection to this server alone. */
+  redis: Redis;
+  port: number;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Stopped, so that it answers nobody, and goes on (SIGSTOP, SIGCONT). */
+  pause(): void;
+  goOn(): void;
+  /** Starts it again; `empty`: without what it had, though with its slots. */
+  start(options?: { empty: boolean }): Promise<void>;
+}
+
+export interface OwnCluster {
+  url: string;
+  members: [ClusterMember, ClusterMember, ClusterMember];
+  /** The master that has the slot of this key. */
+  memberOf(key: string): Promise<ClusterMember>;
+  /** All members know each other, and every slot is served. */
+  whole(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const slots = 16_384;
+
+/**
+ * A Redis Cluster of the test file's own: three masters without replicas, each with a third of the slots, that go on where one of them is missing.
+ * `redis-server` has to be on the PATH.
+ */
+export async function startOwnCluster(): Promise<OwnCluster> {
+  const members = [await startMember(), await startMember(), await startMember()] as const;
+  const [first] = members;
+  const share = (part: number) => Math.floor((slots * part) / members.length);
+  for (const [index, { redis }] of members.entries()) {
+    await redis.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
+    await redis.call('CLUSTER', 'ADDSLOTSRANGE', share(index), share(index + 1) - 1);
+  }
+  for (const { port, busPort } of members.slice(1))
+    await first.redis.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort);
+
+  const whole = async (): Promise<void> => {
+    for (const { redis } of members)
+      await eventually(async () => {
+        const info = String(await redis.call('CLUSTER', 'INFO'));
+        return ['cluster_state:ok', 'cluster_slots_ok:16384', 'cluster_known_nodes:3'].every((fact) =>
+          info.includes(fact),
+        );
+      });
+  };
+  await whole();
+  return {
+    url: `redis+cluster://${members.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
+    members: [...members],
+    async memberOf(key) {
+      const slot = await Promise.any(members.map(({ redis }) => redis.cluster('KEYSLOT', key)));
+      const member = members.find((_, index) => slot >= share(index) && slot < share(index + 1));
+      if (!member) throw new Error(`nobody has slot ${slot}`);
+      return member;
+    },
+    whole,
+    stop: async () => void (await Promise.all(members.map((member) => member.end()))),
+  };
+}
+
+async function startMember() {
+  const [port, busPort] = [await freePort(), await freePort()];
+  const folder = await mkdtemp(path.join(tmpdir(), 'onrush-cluster-'));
+  const redis = new Redis({ port, lazyConnect: true, commandTimeout: 1_000, retryStrategy: () => 50 });
+  redis.on('error', () => undefined);
+  let server: ChildProcess | undefined;
+
+  async function start({ empty } = { empty: false }): Promise<void> {
+    if (empty) await rm(path.join(folder, 'appendonlydir'), { recursive: true, force: true });
+    server = spawn('redis-server', settingsOf({ port, busPort, folder }), { stdio: 'ignore' });
+    const failed = new Promise<never>((_, reject) => server?.once('error', reject));
+    await Promise.race([eventually(async () => (await redis.ping()) === 'PONG'), failed]);
+  }
+
+  async function kill(): Promise<void> {
+    if (!server || server.exitCode !== null || server.signalCode !== null) return;
+    const ended = new Promise((resolve) => server?.once('exit', resolve));
+    server.kill('SIGKILL');
+    await ended;
+  }
+
+  await start();
+  return {
+    redis,
+    port,
+    busPort,
+    start,
+    kill,
+    pause: () => void server?.kill('SIGSTOP'),
+    goOn: () => void server?.kill('SIGCONT'),
+    async end() {
+      redis.disconnect();
+      await kill();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Without full coverage: the slots of a master that is missing must not take those of the others with them. */
+const settingsOf = ({ port, busPort, folder }: { port: number; busPort: number; folder: string }): string[] =>
+  Object.entries({
+    port,
+    bind: '127.0.0.1',
+    dir: folder,
+    save: '',
+    appendonly: 'yes',
+    appendfsync: 'always',
+    'cluster-enabled': 'yes',
+    'cluster-port': busPort,
+    'cluster-node-timeout': 1_000,
+    'cluster-require-full-coverage': 'no',
+  }).flatMap(([name, value]) => [`--${name}`, String(value)]);
