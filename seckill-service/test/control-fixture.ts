@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createStaticDiscovery } from '@onrush/chassis/discovery';
 import { createGrpcClient } from '@onrush/chassis/grpc-client';
 import { createMetrics } from '@onrush/chassis/metrics';
@@ -52,6 +53,7 @@ export interface ControlFixture extends Fixture {
   change(activityId: string, body: object): Promise<Answer<ActivityView>>;
   view(activityId: string): Promise<ActivityView>;
   operations(activityId: string, query?: string): Promise<OperationView[]>;
+  /** Asks again, under the same key, where a busy machine has told it to come back. */
   buy(activityId: string, user: number, quantity?: number): Promise<Answer<{ reservation_id: string }>>;
   /** Once every accepted purchase is in the ledger. */
   unitsAtRest(activityId: string): Promise<Units>;
@@ -110,11 +112,16 @@ export async function startControlFixture(label: string): Promise<ControlFixture
           user: admin,
         })
       ).body.data.items,
-    buy: (activityId, user, quantity = 1) =>
-      fixture.http.call(`POST /api/v1/seckill/activities/${activityId}/buy`, {
-        user: buyer(user),
-        body: { quantity },
-      }),
+    async buy(activityId, user, quantity = 1) {
+      const key = randomUUID();
+      for (;;) {
+        const answer = await fixture.http.call<{ reservation_id: string }>(
+          `POST /api/v1/seckill/activities/${activityId}/buy`,
+          { user: buyer(user), body: { quantity }, headers: { 'idempotency-key': key } },
+        );
+        if (answer.status < 500) return answer;
+      }
+    },
     units,
     unitsAtRest: async (activityId) => {
       await eventually(async () => (await fixture.sales.waitingInStream(activityId)) === 0);
