@@ -12,6 +12,7 @@ import type { Reconcile } from '../use-cases/reconcile';
 import { warmUp, type WarmUp } from '../use-cases/warm-up';
 import { controlRoutes, type ControlDeps } from './control-routes';
 import { reconciliationRoutes } from './reconciliation-routes';
+import { rehearsalRoutes } from './rehearsal-routes';
 import { tokenRoutes } from './token-routes';
 import {
   activityStatusView,
@@ -54,6 +55,7 @@ const newActivity = z
     price: fields.price.optional(),
     payment_timeout_seconds: fields.payment_timeout_seconds.default(900),
     token_required: fields.token_required.default(false),
+    rehearsal: z.boolean().default(false),
   })
   .refine((activity) => new Date(activity.ends_at) > new Date(activity.starts_at), {
     path: ['ends_at'],
@@ -67,6 +69,7 @@ export const httpRoutes = (deps: HttpDeps): Route[] => [
   ...buyerRoutes(deps),
   ...tokenRoutes(deps),
   ...adminRoutes(deps),
+  ...rehearsalRoutes(deps),
   ...controlRoutes(deps),
   ...reconciliationRoutes(deps),
 ];
@@ -161,6 +164,7 @@ const adminRoutes = (deps: HttpDeps): Route[] => [
         endsAt: new Date(body.ends_at),
         paymentTimeoutSeconds: body.payment_timeout_seconds,
         tokenRequired: body.token_required,
+        isRehearsal: body.rehearsal,
       });
       deps.reads.forget(activity.id);
       return toActivityView({ activity, live: undefined });

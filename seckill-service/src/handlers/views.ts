@@ -1,3 +1,4 @@
+import { isOfRehearsal } from '@onrush/proto';
 import { z } from 'zod';
 import { statusOf } from '../domain/activity';
 import type { Reservation } from '../domain/reservation';
@@ -18,6 +19,7 @@ export const activityView = z.object({
   ends_at: z.string(),
   payment_timeout_seconds: z.int(),
   token_required: z.boolean(),
+  rehearsal: z.boolean(),
   status: statusName,
   remaining: z.int(),
   version: z.int(),
@@ -73,6 +75,7 @@ export function toActivityView({ activity, live }: ActivityWithSale): z.input<ty
     ends_at: activity.endsAt.toISOString(),
     payment_timeout_seconds: activity.paymentTimeoutSeconds,
     token_required: activity.tokenRequired,
+    rehearsal: isOfRehearsal(activity.id),
     status: statusOf(activity, live, now),
     remaining: live?.remaining ?? activity.total - activity.sold,
     version: activity.version,

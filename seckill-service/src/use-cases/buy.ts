@@ -5,7 +5,7 @@ import type { Snowflake } from '@onrush/chassis/snowflake';
 import { asAppError } from '@onrush/chassis/transient';
 import type { Decision, LiveSales, NumberedPurchase } from '../data/live-sale';
 import type { PurchaseTokens } from '../domain/purchase-token';
-import type { Purchase, PurchaseAnswer, RefusalReason } from '../domain/purchase';
+import { isOfOneWorld, type Purchase, type PurchaseAnswer, type RefusalReason } from '../domain/purchase';
 import { errors } from '../errors';
 import type { SoldOutMemory } from './sold-out';
 
@@ -28,6 +28,7 @@ interface Waiting {
 const longestWaitMs = 1_000;
 /** One for all who are refused from memory: a stack trace for each of them would cost more than the rest of their answer. */
 const remembered = errors.soldOut({ meta: { why: 'remembered' } });
+const notThere = errors.activityNotFound({ meta: { why: 'a rehearsal, or a synthetic user' } });
 /** The relay needs about as long for a good part of a full backlog, once it can go on. */
 const backlogRetrySeconds = 2;
 
@@ -64,6 +65,10 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
   const batches = options.metrics.counter('seckill_batches_total', 'Runs of the buy script');
 
   function submit(purchase: Purchase, done: (outcome: BuyOutcome) => void): void {
+    if (!isOfOneWorld(purchase)) {
+      answers.inc({ result: 'another-world' });
+      return done(notThere);
+    }
     if (soldOut.covers(purchase)) {
       answers.inc({ result: 'sold-out-remembered' });
       return done(remembered);
