@@ -18,6 +18,8 @@ async function main() {
       return require('./test').test(progress, rest);
     case 'bench':
       return require('./bench').bench(progress, rest);
+    case 'rehearse':
+      return require('./rehearse').rehearse(progress, rest);
     case 'infra': {
       const { serversDown, serversUp } = require('../deploy/local/servers');
       return rest[0] === 'up' ? serversUp(progress) : serversDown(progress);
