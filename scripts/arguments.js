@@ -30,6 +30,12 @@ const commands = {
     flags: {},
     passes: true,
   },
+  rehearse: {
+    usage: 'npm run rehearse [-- --help]',
+    about: 'Rehearses a sale on the fleet that runs: synthetic buyers, no real unit, no money, no message.',
+    flags: {},
+    passes: true,
+  },
   infra: {
     usage: 'node scripts/onrush.js infra <up|down>',
     about: 'Brings up or ends the servers alone.',

@@ -20,6 +20,8 @@ async function main() {
       return require('./bench').bench(progress, rest);
     case 'verify-sale':
       return require('./verify-sale').verifySale(progress, rest);
+    case 'rehearse':
+      return require('./rehearse').rehearse(progress, rest);
     case 'infra': {
       const { serversDown, serversUp } = require('../deploy/local/servers');
       return rest[0] === 'up' ? serversUp(progress) : serversDown(progress);

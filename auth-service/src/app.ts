@@ -53,6 +53,7 @@ export function createApp(config: Config, runtime: Runtime): App {
     tokens: createRefreshTokens(config.keyEncryptionSecret),
     failures: createLoginFailures({ redis, keys: redisKeys, limit: config.loginFailureLimit }),
     accessTokenSeconds: config.accessTokenSeconds,
+    logger,
   };
   const feeds = createFeeds(db, runtime);
   const edge = createEdge({

@@ -18,11 +18,15 @@ const envFile = z.object({
 
 export type Servers = z.output<typeof envFile>;
 
-/** Where the fleet is, and what stands behind it. */
-export interface Environment {
+/** Where a fleet is, and who may run it. */
+export interface FleetAddress {
   gatewayUrl: string;
   admin: { username: string; password: string };
   mockPaymentSecret: string;
+}
+
+/** Where the fleet is, and what stands behind it. */
+export interface Environment extends FleetAddress {
   servers: Servers;
   /** Prefix of schemas, keys and topics; empty for the fleet of `npm start`. */
   namespace: string;
@@ -30,14 +34,23 @@ export interface Environment {
 
 /** The files that `npm start` leaves in `.local`. */
 export function readEnvironment(): Environment {
-  const dev = devFile.parse(readLocal('dev.json'));
   return {
-    gatewayUrl: dev.gateway_url,
-    admin: dev.admin,
-    mockPaymentSecret: dev.mock_payment_secret,
+    ...readFleetAddress(),
     servers: readServers(),
     namespace: process.env['NAMESPACE'] ?? '',
   };
+}
+
+/** What the environment says (GATEWAY_URL, ADMIN_USERNAME, ADMIN_PASSWORD, MOCK_PAYMENT_SECRET, all of them), else the file of `npm start`. */
+export function readFleetAddress(): FleetAddress {
+  const { GATEWAY_URL, ADMIN_USERNAME, ADMIN_PASSWORD, MOCK_PAYMENT_SECRET } = process.env;
+  const given = GATEWAY_URL && {
+    gateway_url: GATEWAY_URL,
+    admin: { username: ADMIN_USERNAME, password: ADMIN_PASSWORD },
+    mock_payment_secret: MOCK_PAYMENT_SECRET,
+  };
+  const dev = devFile.parse(given || readLocal('dev.json'));
+  return { gatewayUrl: dev.gateway_url, admin: dev.admin, mockPaymentSecret: dev.mock_payment_secret };
 }
 
 /** From the environment where all addresses are in it, else from the file. */

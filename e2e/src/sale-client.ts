@@ -107,18 +107,33 @@ export async function waitForOrder(api: Api, ticket: Ticket, limitMs = 60_000): 
   }
 }
 
+/** Comes again, under the same key, where it is told to. */
+async function startPayment(
+  api: Api,
+  ticket: Ticket,
+): Promise<Answer<{ payment_no: string; amount: number }>> {
+  for (let attempts = 1; ; attempts += 1) {
+    const answer = await api.call<{ payment_no: string; amount: number }>('POST /api/v1/payment/create', {
+      token: ticket.buyer.accessToken,
+      body: { order_id: ticket.orderNo, channel: 'mock' },
+      headers: { 'idempotency-key': `pay-${ticket.orderNo}` },
+    });
+    if (answer.retryAfterSeconds === undefined || attempts >= 20) return answer;
+    await wait(answer.retryAfterSeconds * 1_000);
+  }
+}
+
 /** Pays through the mock provider: the payment is created, and its signed callback comes in. True when it was taken. */
 export async function pay(
   api: Api,
   ticket: Ticket,
   { history, secret }: { history: SaleHistory; secret: string },
 ): Promise<boolean> {
-  const created = await api.call<{ payment_no: string; amount: number }>('POST /api/v1/payment/create', {
-    token: ticket.buyer.accessToken,
-    body: { order_id: ticket.orderNo, channel: 'mock' },
-    headers: { 'idempotency-key': `pay-${ticket.orderNo}` },
-  });
-  if (created.status !== 201) return false;
+  const created = await startPayment(api, ticket);
+  if (created.status !== 201) {
+    count(history, `payment: ${created.message}`);
+    return false;
+  }
   const rawBody = JSON.stringify({
     payment_no: created.data.payment_no,
     trade_no: `T${ticket.orderNo}`,

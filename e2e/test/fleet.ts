@@ -10,6 +10,7 @@ export interface TestFleet {
   servers: Servers;
   api: Api;
   adminToken: string;
+  adminPassword: string;
   stop(): Promise<void>;
 }
 
@@ -29,8 +30,9 @@ export async function startTestFleet(
   };
   try {
     const admin = firstAdmin(fleet);
-    const adminToken = await logIn(api, admin.username, admin.password ?? '');
-    return { fleet, servers, api, adminToken, stop };
+    const adminPassword = admin.password ?? '';
+    const adminToken = await logIn(api, admin.username, adminPassword);
+    return { fleet, servers, api, adminToken, adminPassword, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -126,6 +126,8 @@ export const routes: GatewayRoute[] = [
   auth.staff('security.read')('GET', '/admin/ip-rules'),
   auth.staff('security.write')('POST', '/admin/ip-rules'),
   auth.staff('security.write')('DELETE', '/admin/ip-rules/:id'),
+  // Answers carry tokens, which are kept nowhere.
+  auth.staff('rehearsal.run')('POST', '/admin/rehearsal/users', { timeoutMs: 10_000, idempotencyKey: off }),
   auth.read('GET', '', { path: '/.well-known/jwks.json' }),
 
   product.read('GET', '/products', products),
@@ -156,6 +158,7 @@ export const routes: GatewayRoute[] = [
   seckill.winner('GET', '/seckill/reservations/:id'),
   seckill.winner('GET', '/seckill/reservations/:id/events', { kind: 'sse' }),
   seckill.staff('seckill.write')('POST', '/admin/seckill/activities', { purges: 'activity' }),
+  seckill.staff('seckill.read')('GET', '/admin/seckill/activities/:id'),
   seckill.staff('seckill.write')('PUT', '/admin/seckill/activities/:id', { purges: 'activity' }),
   seckill.staff('seckill.write')('POST', '/admin/seckill/warmup/:id', { purges: 'activity' }),
   seckill.staff('seckill.write')('POST', '/admin/seckill/activities/:id/pause', operation),

@@ -7,6 +7,7 @@ import type { SeckillServiceDefinition } from './gen/onrush/seckill/v1/SeckillSe
 import type { UserServiceDefinition } from './gen/onrush/user/v1/UserService';
 
 export * from './events';
+export * from './rehearsal';
 
 export const authService = loadService<AuthServiceDefinition>('onrush.auth.v1.AuthService');
 export const userService = loadService<UserServiceDefinition>('onrush.user.v1.UserService');

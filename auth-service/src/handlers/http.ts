@@ -1,11 +1,13 @@
 import { route, type Route } from '@onrush/chassis/http-routes';
 import type { User } from '@onrush/chassis/request-context';
 import { z } from 'zod';
+import type { GrantRehearsal } from '../use-cases/grant-rehearsal';
 import { logIn, type LoggedIn, type LogIn } from '../use-cases/log-in';
 import { logOut } from '../use-cases/log-out';
 import { refresh } from '../use-cases/refresh';
 import { errors } from '../errors';
 import { ipRuleRoutes } from './ip-rules';
+import { rehearsalRoutes } from './rehearsal';
 
 const credentials = z.strictObject({
   username: z.string().min(1).max(64),
@@ -33,7 +35,7 @@ function sessionToEnd({ sessionId }: User, refreshToken: string | undefined, all
   });
 }
 
-export function httpRoutes(deps: LogIn & { accessTokenSeconds: number }): Route[] {
+export function httpRoutes(deps: LogIn & GrantRehearsal): Route[] {
   const toView = ({ account, accessToken, refreshToken }: LoggedIn): z.input<typeof loggedIn> => ({
     access_token: accessToken,
     token_type: 'Bearer',
@@ -80,5 +82,6 @@ export function httpRoutes(deps: LogIn & { accessTokenSeconds: number }): Route[
       () => Promise.resolve({ keys: deps.keys.jwks().keys }),
     ),
     ...ipRuleRoutes(deps),
+    ...rehearsalRoutes(deps),
   ];
 }

@@ -126,3 +126,12 @@ describe('progress', () => {
     }
   });
 });
+
+test('a rehearsal with wrong arguments ends with 2, and asks for no fleet', () => {
+  const { status, stderr } = spawnSync(process.execPath, [script, 'rehearse', '--units', '0'], {
+    encoding: 'utf8',
+  });
+
+  expect(stderr).toContain("'--units <n>' argument '0' is invalid");
+  expect(status).toBe(2);
+});

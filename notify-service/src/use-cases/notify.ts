@@ -4,7 +4,7 @@ import { newEvent } from '@onrush/chassis/message-broker';
 import { inTransaction } from '@onrush/chassis/mysql';
 import type { Outbox } from '@onrush/chassis/outbox';
 import type { Snowflake } from '@onrush/chassis/snowflake';
-import { notificationSent } from '@onrush/proto';
+import { isOfRehearsal, notificationSent } from '@onrush/proto';
 import { notificationRepository } from '../data/notification-repository';
 import { createNotification, type Draft, type Notification } from '../domain/notification';
 
@@ -18,10 +18,12 @@ export interface Notify {
 /** Besides the in-app inbox, which is the row itself. */
 const channels = ['log'];
 
-/** One notification an event: the unique event id lets the first delivery through. Rows, deliveries and events are one transaction. */
+/** One notification an event, and none for a synthetic user, who is nobody. The unique event id lets the first delivery through. Rows, deliveries and events are one transaction. */
 export async function notify(deps: Notify, drafts: { eventId: string; draft: Draft }[]): Promise<void> {
+  const toPeople = drafts.filter(({ draft }) => !isOfRehearsal(draft.userId));
+  if (toPeople.length === 0) return;
   const now = new Date();
-  const wanted = drafts.map(({ eventId, draft }) =>
+  const wanted = toPeople.map(({ eventId, draft }) =>
     createNotification(draft, { id: deps.ids.nextId(), eventId, now }),
   );
   const sent = await inTransaction(deps.db, async (tx) => {

@@ -1,3 +1,4 @@
+import { isOfRehearsal } from '@onrush/proto';
 import { z } from 'zod';
 import type { Payment } from '../clients/payments';
 import { transitions, type OrderStatus } from '../domain/order-states';
@@ -15,6 +16,7 @@ export const orderView = z.object({
   currency: z.literal('CNY'),
   reservation_id: z.string().nullable(),
   activity_id: z.string().nullable(),
+  rehearsal: z.boolean(),
   items: z.array(z.object({ product_id: z.string(), name: z.string(), price: z.int(), quantity: z.int() })),
   expires_at: z.string(),
   created_at: z.string(),
@@ -47,6 +49,7 @@ export const toOrderView = ({ order, history }: OrderWithHistory): z.input<typeo
   currency: order.currency,
   reservation_id: order.reservationId,
   activity_id: order.activityId,
+  rehearsal: isOfRehearsal(order.userId),
   items: order.items.map(({ productId, name, price, quantity }) => ({
     product_id: productId,
     name,

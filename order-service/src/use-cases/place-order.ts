@@ -7,7 +7,7 @@ import { inTransaction } from '@onrush/chassis/mysql';
 import { withoutDeadline } from '@onrush/chassis/request-context';
 import type { Snowflake } from '@onrush/chassis/snowflake';
 import { asAppError } from '@onrush/chassis/transient';
-import { orderCreated } from '@onrush/proto';
+import { isOfRehearsal, orderCreated } from '@onrush/proto';
 import type { Products, WantedItem } from '../clients/products';
 import { orderRepository } from '../data/order-repository';
 import { sagaRepository, type Saga } from '../data/saga-repository';
@@ -35,6 +35,8 @@ export interface PlaceOrderRequest {
  * one transaction. A failure releases the stock; a crash leaves a saga that the sweep ends. The same key again gets the same answer.
  */
 export async function placeOrder(deps: PlaceOrder, request: PlaceOrderRequest): Promise<Order> {
+  // Whoever only rehearses must not take real units out of the shop.
+  if (isOfRehearsal(request.userId)) throw errors.permissionDenied({ meta: { userId: request.userId } });
   const orderId = deps.ids.nextId();
   const requestHash = createHash('sha256').update(JSON.stringify(request.items)).digest('hex');
   const saga = { orderId, userId: request.userId, idempotencyKey: request.idempotencyKey, requestHash };

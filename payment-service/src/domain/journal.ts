@@ -1,3 +1,4 @@
+import { isOfRehearsal } from '@onrush/proto';
 import type { Payment } from './payment';
 
 /** One line of double-entry bookkeeping: the debits of an entry equal its credits. Amounts in fen. */
@@ -31,8 +32,12 @@ export const refundEntry = (
     amount,
   });
 
+/** What a rehearsal moves is booked like money, in accounts of its own: the real ones never hear of it, and the whole still sums to zero. */
+const accountOf = ({ userId }: Payment, name: string): string =>
+  isOfRehearsal(userId) ? `rehearsal:${name}` : name;
+
 const transfer = (
-  { paymentNo: reference }: Payment,
+  payment: Payment,
   {
     entryId,
     debited,
@@ -40,6 +45,18 @@ const transfer = (
     amount,
   }: Record<'entryId' | 'debited' | 'credited', string> & { amount: number },
 ): JournalLine[] => [
-  { entryId, account: debited, debit: amount, credit: 0, reference },
-  { entryId, account: credited, debit: 0, credit: amount, reference },
+  {
+    entryId,
+    account: accountOf(payment, debited),
+    debit: amount,
+    credit: 0,
+    reference: payment.paymentNo,
+  },
+  {
+    entryId,
+    account: accountOf(payment, credited),
+    debit: 0,
+    credit: amount,
+    reference: payment.paymentNo,
+  },
 ];

@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { inTransaction } from '@onrush/chassis/mysql';
 import type { Snowflake } from '@onrush/chassis/snowflake';
+import { isOfRehearsal } from '@onrush/proto';
 import type { Orders } from '../clients/orders';
 import { paymentRepository } from '../data/payment-repository';
 import { requestRepository } from '../data/request-repository';
@@ -23,7 +24,9 @@ export interface PaymentRequest {
 
 /** One payment an order: the same order again gets the same payment, also when many ask at once. */
 export async function startPayment(deps: StartPayment, request: PaymentRequest): Promise<Payment> {
-  if (request.channel !== 'mock') throw errors.channelNotConfigured({ meta: { channel: request.channel } });
+  // No provider hears of a rehearsal, whatever channel was asked for.
+  const channel = isOfRehearsal(request.userId) ? 'mock' : request.channel;
+  if (channel !== 'mock') throw errors.channelNotConfigured({ meta: { channel } });
   const answered = await findAnswered(deps, request);
   if (answered) return answered;
 
@@ -33,7 +36,7 @@ export async function startPayment(deps: StartPayment, request: PaymentRequest):
     throw errors.orderNotPayable({ meta: { orderId: order.id, status: order.status } });
   const known = await paymentRepository.findByOrder(deps.db, order.id);
   if (known) return payAgain(deps, request);
-  const payment = createPayment(deps.ids.nextId(), order, { channel: request.channel, now });
+  const payment = createPayment(deps.ids.nextId(), order, { channel, now });
   return (await begin(deps, payment, request)) ? payment : payAgain(deps, request);
 }
 

@@ -1,10 +1,20 @@
-import { IsNull, LessThanOrEqual, MoreThan, Not, type DataSource, type EntityManager } from 'typeorm';
+import { firstOfRehearsals } from '@onrush/proto';
+import {
+  IsNull,
+  LessThan,
+  LessThanOrEqual,
+  MoreThan,
+  Not,
+  type DataSource,
+  type EntityManager,
+} from 'typeorm';
 import { planRevisionOf, type Activity, type ActivityPlan } from '../domain/activity';
 import { ActivityTable } from './activity-table';
 
 export interface ActivityRepository {
   insert(activity: Activity): Promise<void>;
   find(id: string): Promise<Activity | null>;
+  /** Newest first, without rehearsals. */
   list(page: number, pageSize: number): Promise<{ items: Activity[]; total: number }>;
   /** False when it is warmed up already, or when its version is not the one read. */
   changePlan(id: string, version: number, plan: Partial<ActivityPlan & { price: number }>): Promise<boolean>;
@@ -30,6 +40,7 @@ export function createActivityRepository(db: DataSource): ActivityRepository {
     find: (id) => table.findOneBy({ id }),
     async list(page, pageSize) {
       const [items, total] = await table.findAndCount({
+        where: { id: LessThan(firstOfRehearsals) },
         order: { id: 'DESC' },
         skip: (page - 1) * pageSize,
         take: pageSize,

@@ -1,3 +1,5 @@
+import { isOfRehearsal } from '@onrush/proto';
+
 /** One try to buy. */
 export interface Purchase {
   activityId: string;
@@ -20,6 +22,10 @@ export const isWellFormed = ({ activityId, userId, quantity, idempotencyKey, tok
   quantity <= 100 &&
   idempotencyKey.length <= 255 &&
   token.length <= 512;
+
+/** Rehearsals are for synthetic users alone, and they for nothing else: neither may learn that the other's sales exist. */
+export const isOfOneWorld = ({ activityId, userId }: Pick<Purchase, 'activityId' | 'userId'>): boolean =>
+  isOfRehearsal(activityId) === isOfRehearsal(userId);
 
 export type RefusalReason =
   | 'not-warmed-up'

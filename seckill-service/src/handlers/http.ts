@@ -14,6 +14,7 @@ import { warmUp, type WarmUp } from '../use-cases/warm-up';
 import { controlRoutes, type ControlDeps } from './control-routes';
 import { reconciliationRoutes } from './reconciliation-routes';
 import { queueRoutes, type QueueDeps } from './queue-routes';
+import { rehearsalRoutes } from './rehearsal-routes';
 import { tokenRoutes } from './token-routes';
 import {
   activityStatusView,
@@ -60,6 +61,7 @@ const newActivity = z
     payment_timeout_seconds: fields.payment_timeout_seconds.default(900),
     token_required: fields.token_required.default(false),
     waiting_room: fields.waiting_room.default(null),
+    rehearsal: z.boolean().default(false),
   })
   .refine((activity) => new Date(activity.ends_at) > new Date(activity.starts_at), {
     path: ['ends_at'],
@@ -74,6 +76,7 @@ export const httpRoutes = (deps: HttpDeps): Route[] => [
   ...tokenRoutes(deps),
   ...queueRoutes(deps),
   ...adminRoutes(deps),
+  ...rehearsalRoutes(deps),
   ...controlRoutes(deps),
   ...reconciliationRoutes(deps),
 ];
@@ -169,6 +172,7 @@ const adminRoutes = (deps: HttpDeps): Route[] => [
         paymentTimeoutSeconds: body.payment_timeout_seconds,
         tokenRequired: body.token_required,
         waitingRoom: toWaitingRoom(body.waiting_room),
+        isRehearsal: body.rehearsal,
       });
       deps.reads.forget(activity.id);
       return toActivityView({ activity, live: undefined });

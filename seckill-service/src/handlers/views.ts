@@ -1,3 +1,4 @@
+import { isOfRehearsal } from '@onrush/proto';
 import { z } from 'zod';
 import { statusOf } from '../domain/activity';
 import type { Reservation } from '../domain/reservation';
@@ -25,6 +26,7 @@ export const activityView = z.object({
   payment_timeout_seconds: z.int(),
   token_required: z.boolean(),
   waiting_room: waitingRoomForm.nullable(),
+  rehearsal: z.boolean(),
   status: statusName,
   remaining: z.int(),
   version: z.int(),
@@ -84,6 +86,7 @@ export function toActivityView({ activity, live }: ActivityWithSale): z.input<ty
       rate: activity.waitingRoom.rate,
       opens_minutes: activity.waitingRoom.opensMinutes,
     },
+    rehearsal: isOfRehearsal(activity.id),
     status: statusOf(activity, live, now),
     remaining: live?.remaining ?? activity.total - activity.sold,
     version: activity.version,

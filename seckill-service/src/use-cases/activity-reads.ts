@@ -1,7 +1,12 @@
 import { createSharedReads } from '@onrush/chassis/shared-reads';
+import { isOfRehearsal } from '@onrush/proto';
+import { errors } from '../errors';
 import { findActivity, listActivities, type ActivityWithSale, type FindActivities } from './find-activities';
 
-/** What everybody asks again and again before 10:00:00: each activity, and each page of the list, is read a few times a second at most. */
+/**
+ * What everybody asks again and again before 10:00:00: each activity, and each page of the list, is read a few times a second at most. Rehearsals
+ * are in neither: what the public is told is kept by the gateway for all, so that even staff asks for them elsewhere.
+ */
 export interface ActivityReads {
   find(id: string): Promise<ActivityWithSale>;
   list(wanted: { page: number; pageSize: number }): Promise<{ items: ActivityWithSale[]; total: number }>;
@@ -28,7 +33,8 @@ export function createActivityReads(deps: FindActivities): ActivityReads {
     limit: mostPages,
   });
   return {
-    find: (id) => activities.get(id),
+    find: (id) =>
+      isOfRehearsal(id) ? Promise.reject(errors.activityNotFound({ meta: { id } })) : activities.get(id),
     list: ({ page, pageSize }) => pages.get(`${page}:${pageSize}`),
     forget(id) {
       activities.forget(id);

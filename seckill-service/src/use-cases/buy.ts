@@ -6,7 +6,7 @@ import { asAppError } from '@onrush/chassis/transient';
 import type { Buckets } from '../data/buckets';
 import type { Decision, LiveSales, NumberedPurchase } from '../data/live-sale';
 import type { PurchaseTokens } from '../domain/purchase-token';
-import type { Purchase, PurchaseAnswer, RefusalReason } from '../domain/purchase';
+import { isOfOneWorld, type Purchase, type PurchaseAnswer, type RefusalReason } from '../domain/purchase';
 import { errors } from '../errors';
 import type { SoldOutMemory } from './sold-out';
 
@@ -31,6 +31,7 @@ const longestWaitMs = 1_000;
 const hangingMs = 500;
 /** One for all who are refused from memory: a stack trace for each of them would cost more than the rest of their answer. */
 const remembered = errors.soldOut({ meta: { why: 'remembered' } });
+const notThere = errors.activityNotFound({ meta: { why: 'a rehearsal, or a synthetic user' } });
 /** The relay needs about as long for a good part of a full backlog, once it can go on. */
 const backlogRetrySeconds = 2;
 
@@ -68,6 +69,10 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
   const batches = options.metrics.counter('seckill_batches_total', 'Runs of the buy script');
 
   function submit(purchase: Purchase, done: (outcome: BuyOutcome) => void): void {
+    if (!isOfOneWorld(purchase)) {
+      answers.inc({ result: 'another-world' });
+      return done(notThere);
+    }
     const sale = buckets.homeOf(purchase.activityId, purchase.userId);
     if (soldOut.covers(purchase, sale)) {
       answers.inc({ result: 'sold-out-remembered' });

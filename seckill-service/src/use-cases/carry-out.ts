@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
 import { inTransaction } from '@onrush/chassis/mysql';
+import { isOfRehearsal } from '@onrush/proto';
 import type { Products } from '../clients/products';
 import type { ActivityRepository } from '../data/activity-repository';
 import { controlledActivity } from '../data/controlled-activity';
@@ -82,11 +83,15 @@ async function withdrawUnits(deps: CarryOut, operation: StockOperation): Promise
   return finish(deps, operation);
 }
 
+/** A rehearsal has none: its units are its own. */
 const resizeReservation = (
   { products }: CarryOut,
   { id, productId }: Activity,
   { total, revision }: StockOperation,
-): Promise<boolean> => products.resizeReservation({ id, productId }, { quantity: total, revision });
+): Promise<boolean> =>
+  isOfRehearsal(id)
+    ? Promise.resolve(true)
+    : products.resizeReservation({ id, productId }, { quantity: total, revision });
 
 /** The new total in the ledger, once. `epoch`: that of the live sale which has given the units up. */
 function recordTotal(

@@ -1,6 +1,7 @@
 import type { Activity } from '../domain/activity';
 import type { IssuedToken, PurchaseTokens, TokenHolder } from '../domain/purchase-token';
 import type { Velocity } from '../data/velocity';
+import { isOfOneWorld } from '../domain/purchase';
 import { errors } from '../errors';
 import type { Asker, Challenge, ChallengeAnswer, PosedChallenge } from './challenges';
 
@@ -22,7 +23,7 @@ export async function issueToken(
   answer: ChallengeAnswer,
 ): Promise<IssuedToken | PosedChallenge> {
   const activity = await deps.findActivity(asker.activityId);
-  if (!activity) throw errors.activityNotFound();
+  if (!activity || !isOfOneWorld(asker)) throw errors.activityNotFound();
   if (!activity.tokenRequired) throw errors.tokenNotNeeded();
   const now = Date.now();
   if (now >= activity.endsAt.getTime()) throw errors.ended();

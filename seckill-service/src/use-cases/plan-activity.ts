@@ -1,4 +1,5 @@
 import type { Snowflake } from '@onrush/chassis/snowflake';
+import { markForRehearsal } from '@onrush/proto';
 import type { Products } from '../clients/products';
 import type { ActivityRepository } from '../data/activity-repository';
 import { planActivity, type Activity, type ActivityPlan } from '../domain/activity';
@@ -10,16 +11,17 @@ export interface PlanActivity {
   ids: Snowflake;
 }
 
-/** `price` is the sale's own price; without it the product's price holds. */
-export type WantedActivity = ActivityPlan & { price: number | null };
+/** `price` is the sale's own price; without it the product's price holds. A rehearsal is one for good: its number says so. */
+export type WantedActivity = ActivityPlan & { price: number | null; isRehearsal: boolean };
 
 export async function createActivity(
   deps: PlanActivity,
-  { price, ...plan }: WantedActivity,
+  { price, isRehearsal, ...plan }: WantedActivity,
 ): Promise<Activity> {
   const product = await deps.products.find(plan.productId);
   if (!product?.onSale) throw errors.productNotForSale({ meta: { productId: plan.productId } });
-  const activity = planActivity(deps.ids.nextId(), plan, {
+  const id = deps.ids.nextId();
+  const activity = planActivity(isRehearsal ? markForRehearsal(id) : id, plan, {
     product: { name: product.name, price: price ?? product.price },
     now: new Date(),
   });

@@ -1,3 +1,4 @@
+import { isOfRehearsal } from '@onrush/proto';
 import type { Products } from '../clients/products';
 import { inTransaction } from '@onrush/chassis/mysql';
 import type { Activity, LiveSale } from '../domain/activity';
@@ -26,7 +27,8 @@ export async function warmUp(
   if (known && found.warmedAt && known.epoch === found.epoch) return { activity: found, live: known };
 
   // From then on they are reserved, and operations change how many.
-  if (!found.warmedAt) await deps.products.reserveForActivity(found);
+  // A rehearsal sells nothing that is there.
+  if (!found.warmedAt && !isOfRehearsal(activityId)) await deps.products.reserveForActivity(found);
   await (found.epoch > 0 ? rebuildSale(deps, found, 'lost') : open(deps, found));
   await deps.onWarmedUp();
   const [activity, live] = await Promise.all([deps.activities.find(activityId), deps.sales.read(activityId)]);
