@@ -138,7 +138,12 @@ test('without a fleet it says what is missing, and ends with 1', () => {
   const main = path.join(__dirname, '..', 'dist', 'rehearsal', 'main.js');
   const { GATEWAY_URL: _, ...env } = process.env;
 
-  const { status, stderr } = spawnSync(process.execPath, [main], { cwd: os.tmpdir(), encoding: 'utf8', env });
+  // The tests' own folder for temporary files is in the checkout, where a fleet may have left its file.
+  const { status, stderr } = spawnSync(process.execPath, [main], {
+    cwd: path.parse(main).root,
+    encoding: 'utf8',
+    env,
+  });
 
   expect(stderr).toContain('NO-GO: the rehearsal could not be carried out: .local/dev.json is missing');
   expect(status).toBe(1);
