@@ -107,7 +107,7 @@ export async function waitForOrder(api: Api, ticket: Ticket, limitMs = 60_000): 
   }
 }
 
-/** Comes again, under the same key, where it is told to. */
+/** Comes again, under the same key, where it is told to, and where nobody knows what came of it. */
 async function startPayment(
   api: Api,
   ticket: Ticket,
@@ -118,8 +118,9 @@ async function startPayment(
       body: { order_id: ticket.orderNo, channel: 'mock' },
       headers: { 'idempotency-key': `pay-${ticket.orderNo}` },
     });
-    if (answer.retryAfterSeconds === undefined || attempts >= 20) return answer;
-    await wait(answer.retryAfterSeconds * 1_000);
+    const isWorthAnotherTry = answer.status >= 500 || answer.status === 429;
+    if (!isWorthAnotherTry || attempts >= 20) return answer;
+    await wait((answer.retryAfterSeconds ?? 1) * 1_000);
   }
 }
 

@@ -61,7 +61,7 @@ export function createRehearsalProgram(action: (options: RehearsalOptions) => Pr
     .option('--cancel-share <x>', 'who cancel; the others let their time run out', share, 0.2)
     .option('--repeat-share <x>', 'who repeat their request under its key', share, 0.2)
     .option('--twice-share <x>', 'of the buyers: who ask for a second unit', share, 0.2)
-    .option('--payment-seconds <n>', 'the time to pay', whole(1, 300), 15)
+    .option('--payment-seconds <n>', 'the time to pay', whole(1, 300), 60)
     .option('--product <id>', 'the product that is rehearsed; the first one on sale unless said', id)
     .option('--p99-ms <n>', 'GO only if 99 of 100 tries are answered within', number(0, 60_000), 1_000)
     .option('--errors <x>', 'GO only if no larger share of the tries fails', share, 0.01)
