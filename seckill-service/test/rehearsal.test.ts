@@ -117,6 +117,27 @@ test('purchase tokens keep to the same rule', async () => {
   expect(answers.map(({ status }) => status)).toEqual([201, 404, 404, 201]);
 });
 
+test('its waiting room lets synthetic users in, and is not there for others', async () => {
+  const soon = new Date(Date.now() + 600_000).toISOString();
+  const later = new Date(Date.now() + 7_200_000).toISOString();
+  const plan = (changes: object) =>
+    call('POST /api/v1/admin/seckill/activities', {
+      user: admin,
+      body: activityBody({ starts_at: soon, ends_at: later, waiting_room: { rate: 10 }, ...changes }),
+    });
+  const rooms = [(await plan({ rehearsal: true })).body.data.id, (await plan({})).body.data.id];
+  const enter = (activityId: string | undefined, user: string) =>
+    call(`POST /api/v1/seckill/activities/${activityId}/queue`, { user: buyer(user), body: {} });
+
+  const codes = await Promise.all(
+    rooms
+      .flatMap((room) => [enter(room, synthetic), enter(room, '7')])
+      .map(async (answer) => (await answer).body.code),
+  );
+
+  expect(codes).toEqual([0, 404_401, 404_401, 0]);
+});
+
 test('what is a rehearsal stays one, and what is not becomes none', async () => {
   const planned = await call('POST /api/v1/admin/seckill/activities', {
     user: admin,

@@ -23,7 +23,7 @@ function start() {
     read: () => Promise.resolve((asked.reads += 1) && room),
   };
   const deps = {
-    reads: { find: () => Promise.resolve({ activity, live }) },
+    reads: { findFor: () => Promise.resolve({ activity, live }) },
     rooms,
     roomReads: createSharedReads({ read: rooms.read, ttlMs: 60_000, limit: 10 }),
     queueTickets,

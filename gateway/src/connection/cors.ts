@@ -8,7 +8,7 @@ export interface Cors {
 }
 
 const allowedHeaders =
-  'authorization, content-type, idempotency-key, if-match, traceparent, x-queue-ticket, x-request-id';
+  'authorization, content-type, idempotency-key, if-match, traceparent, x-device-id, x-queue-ticket, x-request-id';
 const exposedHeaders =
   'age, etag, idempotent-replayed, ratelimit, ratelimit-policy, retry-after, x-cache, x-request-id, x-served-version';
 

@@ -1,5 +1,6 @@
 import { createSharedReads } from '@onrush/chassis/shared-reads';
 import { isOfRehearsal } from '@onrush/proto';
+import { isOfOneWorld } from '../domain/purchase';
 import { errors } from '../errors';
 import { findActivity, listActivities, type ActivityWithSale, type FindActivities } from './find-activities';
 
@@ -9,6 +10,8 @@ import { findActivity, listActivities, type ActivityWithSale, type FindActivitie
  */
 export interface ActivityReads {
   find(id: string): Promise<ActivityWithSale>;
+  /** As this user may see it: a rehearsal is there for synthetic users, and nothing else for them. */
+  findFor(user: { activityId: string; userId: string }): Promise<ActivityWithSale>;
   list(wanted: { page: number; pageSize: number }): Promise<{ items: ActivityWithSale[]; total: number }>;
   /** It was changed: who asks from now on sees it as it is. */
   forget(id: string): void;
@@ -17,6 +20,8 @@ export interface ActivityReads {
 const ttlMs = 200;
 const mostActivities = 1_000;
 const mostPages = 200;
+
+const notThere = (id: string) => Promise.reject(errors.activityNotFound({ meta: { id } }));
 
 export function createActivityReads(deps: FindActivities): ActivityReads {
   const activities = createSharedReads({
@@ -33,8 +38,8 @@ export function createActivityReads(deps: FindActivities): ActivityReads {
     limit: mostPages,
   });
   return {
-    find: (id) =>
-      isOfRehearsal(id) ? Promise.reject(errors.activityNotFound({ meta: { id } })) : activities.get(id),
+    find: (id) => (isOfRehearsal(id) ? notThere(id) : activities.get(id)),
+    findFor: (user) => (isOfOneWorld(user) ? activities.get(user.activityId) : notThere(user.activityId)),
     list: ({ page, pageSize }) => pages.get(`${page}:${pageSize}`),
     forget(id) {
       activities.forget(id);

@@ -37,7 +37,7 @@ export async function enterQueue(
   holder: TokenHolder,
   ticket: string | undefined,
 ): Promise<OwnStanding> {
-  const sale = await findWithRoom(deps, holder.activityId);
+  const sale = await findWithRoom(deps, holder);
   const { activity, plan } = sale;
   const held = ticket === undefined ? undefined : readTicket(deps, holder, ticket);
   const now = Date.now();
@@ -62,10 +62,7 @@ export async function followStanding(
   holder: TokenHolder,
   held: HeldPlace,
 ): Promise<OwnStanding> {
-  const [sale, room] = await Promise.all([
-    findWithRoom(deps, holder.activityId),
-    deps.roomReads.get(holder.activityId),
-  ]);
+  const [sale, room] = await Promise.all([findWithRoom(deps, holder), deps.roomReads.get(holder.activityId)]);
   const isDrawn = held.place > 0 || sale.activity.startsAt.getTime() > Date.now();
   if (room?.born === held.born && isDrawn) return standAt(deps, sale, { holder, held, room });
   return standAt(deps, sale, { holder, ...(await enter(deps, sale, { holder, held })) });
@@ -80,7 +77,7 @@ export async function assertAdmitted(
   if (ticket === undefined) throw errors.notAdmitted();
   const shared = await findStanding(deps, holder, ticket);
   if (shared.status === 'ADMITTED') return;
-  const sale = await findWithRoom(deps, holder.activityId);
+  const sale = await findWithRoom(deps, holder);
   const entered = await enter(deps, sale, { holder, held: shared.held });
   const { status, pollAfterSeconds } = standAt(deps, sale, { holder, ...entered });
   if (status !== 'ADMITTED') throw errors.notAdmitted({ retryAfterSeconds: pollAfterSeconds });
@@ -88,8 +85,9 @@ export async function assertAdmitted(
 
 type SaleWithRoom = ActivityWithSale & { plan: WaitingRoomPlan };
 
-async function findWithRoom({ reads }: QueueUp, activityId: string): Promise<SaleWithRoom> {
-  const found = await reads.find(activityId);
+async function findWithRoom({ reads }: QueueUp, holder: TokenHolder): Promise<SaleWithRoom> {
+  const { activityId } = holder;
+  const found = await reads.findFor(holder);
   const { waitingRoom: plan } = found.activity;
   if (!plan) throw errors.noWaitingRoom({ meta: { activityId } });
   return { ...found, plan };
