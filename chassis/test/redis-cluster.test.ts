@@ -167,7 +167,8 @@ test('without one server its slots fail at once, the others go on, and it is use
   expect(without.map(({ status }) => status)).toEqual(
     owners.map((owner) => (owner === lost ? 'rejected' : 'fulfilled')),
   );
-  expect(took).toBeLessThan(1_000);
+  // It takes milliseconds; whoever waited for the node would wait until it is back.
+  expect(took).toBeLessThan(5_000);
   expect(changes).toBeGreaterThan(changesBefore);
   await redis.get(many[0] ?? '').catch(() => undefined);
   expect(lines.some(({ msg }) => msg === 'a node of the redis cluster is away')).toBe(true);
