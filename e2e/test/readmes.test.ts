@@ -200,6 +200,27 @@ test('the figures of the README are those of the last benchmark', () => {
   ]);
 });
 
+test('the figures of the README that are measured once are those of the last benchmark', () => {
+  const { metrics } = JSON.parse(text('bench', 'results', 'seckill.json')) as {
+    metrics: Record<string, number>;
+  };
+  const n = (metric: string, digits = 0) =>
+    metrics[metric]?.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const share = (metric: string) => ((metrics[metric] ?? Number.NaN) * 100).toFixed(1);
+  const sustained = (target: string) =>
+    `${n(`sustained_${target}_accepted_per_second`)}/s accepted, p99 ${n(`sustained_${target}_p99_ms`)} ms, ${share(`sustained_${target}_error_share`)} % told to come back`;
+  const times = [1, 2, 10];
+  const table = rows(text('README.md'), /(are due|buyers|at once)/);
+
+  expect(table.map(([, figure]) => figure)).toEqual([
+    sustained('gateway'),
+    sustained('service'),
+    `the last order is in MySQL after ${n('sell_out_seconds_to_last_order', 1)} s`,
+    `${n('refused_per_second')}/s refused, p99 ${n('refused_p99_ms')} ms`,
+    `${times.map((each) => n(`overload_${each}x_accepted_per_second`)).join(', ')} purchases/s, p99 ${times.map((each) => n(`overload_${each}x_admitted_p99_ms`)).join(', ')} ms; the refused of ten times wait ${n('overload_10x_refused_p99_ms')} ms`,
+  ]);
+});
+
 test('the page of faults names every failpoint, and no other', () => {
   const passed = ['chassis', 'gateway', 'seckill-service', 'order-service'].map((folder) => sources(folder));
 
