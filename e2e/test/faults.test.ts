@@ -230,6 +230,10 @@ describe('something happens to Redis in the middle of a sale', () => {
         ],
       })
       .finally(() => send('SIGCONT'));
+    // Until the guard has seen it, this Redis knows nothing of those who bought while it was behind.
+    const isRebuilt = async () =>
+      Number(await taking.redis.hget(keyOf(sale.activityId, 'state'), 'epoch')) > 1;
+    expect(await until(isRebuilt, 30_000, 20)).toBe(true);
 
     const facts = await expectAllIsWell(sale);
     const rejected = facts.reservations.filter(({ status }) => status === 'REJECTED');

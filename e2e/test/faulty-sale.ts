@@ -67,6 +67,10 @@ export function createFaultySales(
     }
   };
 
+  /** A sale that is being rebuilt tells everybody to come back. */
+  const askAgain = (activityId: string, buyer: Buyer) =>
+    buyAtLast({ activityId, accepted: new Map(), triedAgain: 0, slowestMs: 0, longestPauseMs: 0 }, buyer);
+
   /** Undefined where it was refused for good. */
   async function buyAtLast(sale: FaultySale, buyer: Buyer): Promise<Accepted | undefined> {
     for (;;) {
@@ -141,10 +145,9 @@ export function createFaultySales(
   async function changedAnswers({ activityId, accepted }: FaultySale) {
     const changed: Buyer[] = [];
     await inParallel([...accepted], lanes, async ([buyer, first]) => {
-      const again = await attempt(activityId, buyer);
-      const isSame =
-        again?.data.reservation_id === first.reservationId && again.data.order_no === first.orderNo;
-      if (!isSame) changed.push(buyer);
+      const again = await askAgain(activityId, buyer);
+      if (again?.reservationId !== first.reservationId || again.orderNo !== first.orderNo)
+        changed.push(buyer);
     });
     return changed;
   }
