@@ -70,9 +70,16 @@ test('1,000 parallel tries of one user make one purchase', async () => {
 test('5,000 buyers get exactly 100 tickets', async () => {
   const activityId = await fixture.openActivity({ total: 100 });
 
-  const answers = await releaseTogether(5_000, (index) => buy(activityId, 10_000 + index));
+  // A busy machine tells some to come back, or loses a connection: the same key asks for the same purchase.
+  const decided = async (user: number): Promise<number> => {
+    const headers = { 'idempotency-key': `k${user}` };
+    const answer = await buy(activityId, user, { headers }).catch(() => undefined);
+    return answer && answer.status < 500 ? answer.body.code : decided(user);
+  };
 
-  const codes = answers.map((answer) => (answer.status === 'fulfilled' ? answer.value.body.code : -1));
+  const answers = await releaseTogether(5_000, (index) => decided(10_000 + index));
+
+  const codes = answers.map((answer) => (answer.status === 'fulfilled' ? answer.value : -1));
   expect(codes.filter((code) => code === 0)).toHaveLength(100);
   expect(codes.filter((code) => code === 409_404)).toHaveLength(4_900);
   await eventually(async () => (await soldInLedger(activityId))?.units === '100');
