@@ -61,6 +61,7 @@ test(
     // A gateway that refuses whatever it is sent breaks no rule: it has to let the good ones through, and to have time for nearly all.
     expect(report.passedUpstream).toBeGreaterThan(report.requests / 2);
     expect(report.statuses['503'] ?? 0).toBeLessThanOrEqual(report.requests / 100);
+    expect(report.statuses['504'] ?? 0).toBeLessThanOrEqual(report.requests / 10_000);
   },
   60_000 + requests * 5,
 );
