@@ -127,7 +127,8 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
     await options.handle(stream, batch);
     failpoint('stream-relay.handled');
     await settle(stream, batch);
-    unsettled.set(stream, entries.slice(batch.length));
+    if (batch.length < entries.length) unsettled.set(stream, entries.slice(batch.length));
+    else unsettled.delete(stream);
     relayed.inc(batch.length);
     return batch.length < entries.length || entries.length === entriesAtOnce ? 'full' : 'some';
   }
