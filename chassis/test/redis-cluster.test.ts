@@ -133,11 +133,11 @@ test('a command whose answer was lost is not sent again', async () => {
   const connection = serversOf(hot).find(({ options }) => options.port === member.port);
   const { stream } = connection as unknown as { stream: Socket };
 
-  member.pause();
+  member.freeze();
   const answer = hot.incr(key).catch((error: Error) => error);
   await eventually(() => stream.writableLength === 0);
   stream.destroy();
-  member.goOn();
+  member.thaw();
 
   expect(await answer).toBeInstanceOf(Error);
   await eventually(async () => (await member.redis.get(key)) !== null);

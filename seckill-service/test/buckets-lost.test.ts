@@ -126,13 +126,13 @@ test('a server that hangs keeps nobody longer than a second, and the buyers of o
     [0, 1].flatMap((bucket) => fixture.usersOf(empty, bucket, 1)),
   );
 
-  hung.pause();
+  hung.freeze();
   const answers = await Promise.all(users.map((user) => timed(user)));
   // What they want is where nobody answers.
   const uncertain = await Promise.all(
     [0, 0, 1, 1].map((bucket) => timed(fixture.usersOf(empty, bucket, 1)[0] ?? 0, empty)),
   );
-  hung.goOn();
+  hung.thaw();
 
   expect(answers.map(({ status }) => status)).toEqual([202, 202, 503]);
   const [first = 0, second = 0, waiting = 0] = answers.map(({ took }) => took);

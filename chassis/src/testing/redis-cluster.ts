@@ -1,21 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Redis } from 'ioredis';
+import { startRedisServer, type RedisServer } from './redis-server';
 import { freePort } from './service';
 import { eventually } from './wait';
 
 /** One master of the cluster. */
-export interface ClusterMember {
-  /** A connection to this server alone. */
-  redis: Redis;
-  port: number;
-  /** SIGKILL. */
-  kill(): Promise<void>;
-  /** Stopped, so that it answers nobody, and goes on (SIGSTOP, SIGCONT). */
-  pause(): void;
-  goOn(): void;
+export interface ClusterMember extends Omit<RedisServer, 'start' | 'stop'> {
   /** Starts it again; `empty`: without what it had, though with its slots. */
   start(options?: { empty: boolean }): Promise<void>;
 }
@@ -67,53 +58,31 @@ export async function startOwnCluster(): Promise<OwnCluster> {
       return member;
     },
     whole,
-    stop: async () => void (await Promise.all(members.map((member) => member.end()))),
+    stop: async () => void (await Promise.all(members.map((member) => member.stop()))),
   };
 }
 
 async function startMember() {
-  const [port, busPort] = [await freePort(), await freePort()];
+  const busPort = await freePort();
   const folder = await mkdtemp(path.join(tmpdir(), 'onrush-cluster-'));
-  const redis = new Redis({ port, lazyConnect: true, commandTimeout: 1_000, retryStrategy: () => 50 });
-  redis.on('error', () => undefined);
-  let server: ChildProcess | undefined;
-
-  async function start({ empty } = { empty: false }): Promise<void> {
-    if (empty) await rm(path.join(folder, 'appendonlydir'), { recursive: true, force: true });
-    server = spawn('redis-server', settingsOf({ port, busPort, folder }), { stdio: 'ignore' });
-    const failed = new Promise<never>((_, reject) => server?.once('error', reject));
-    await Promise.race([eventually(async () => (await redis.ping()) === 'PONG'), failed]);
-  }
-
-  async function kill(): Promise<void> {
-    if (!server || server.exitCode !== null || server.signalCode !== null) return;
-    const ended = new Promise((resolve) => server?.once('exit', resolve));
-    server.kill('SIGKILL');
-    await ended;
-  }
-
-  await start();
+  const server = await startRedisServer(settingsOf({ busPort, folder }), { commandTimeout: 1_000 });
   return {
-    redis,
-    port,
+    ...server,
     busPort,
-    start,
-    kill,
-    pause: () => void server?.kill('SIGSTOP'),
-    goOn: () => void server?.kill('SIGCONT'),
-    async end() {
-      redis.disconnect();
-      await kill();
+    async start({ empty } = { empty: false }) {
+      if (empty) await rm(path.join(folder, 'appendonlydir'), { recursive: true, force: true });
+      await server.start();
+    },
+    async stop() {
+      await server.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };
 }
 
 /** Without full coverage: the slots of a master that is missing must not take those of the others with them. */
-const settingsOf = ({ port, busPort, folder }: { port: number; busPort: number; folder: string }): string[] =>
+const settingsOf = ({ busPort, folder }: { busPort: number; folder: string }): string[] =>
   Object.entries({
-    port,
-    bind: '127.0.0.1',
     dir: folder,
     save: '',
     appendonly: 'yes',

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import { freePort } from './service';
 import { eventually } from './wait';
 
@@ -20,12 +20,15 @@ export interface RedisServer {
 
 /**
  * A Redis of a test's own, since what is done to it must not be done to a server that others use. So `redis-server` has to be on the PATH, also where
- * REDIS_URL names a server for the rest. `settings` are command-line arguments.
+ * REDIS_URL names a server for the rest. `settings` are command-line arguments, `connection` settings of the connection to it.
  */
-export async function startRedisServer(settings: string[]): Promise<RedisServer> {
+export async function startRedisServer(
+  settings: string[],
+  connection: RedisOptions = {},
+): Promise<RedisServer> {
   const port = await freePort();
   const url = `redis://127.0.0.1:${port}`;
-  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => 50 });
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => 50, ...connection });
   redis.on('error', () => undefined);
   let server: ChildProcess | undefined;
 
