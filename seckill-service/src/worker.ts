@@ -9,6 +9,7 @@ import { createLiveSales } from './data/live-sale';
 import { createResultNews } from './data/result-news';
 import { purchasesOf, sizeOf } from './data/stream-entries';
 import { createWaitingRooms } from './data/waiting-rooms';
+import { activityOf } from './domain/bucket';
 import { repairing, service, type Ground } from './ground';
 import { createAdmissions } from './handlers/admissions';
 import { createBacklogGauge } from './handlers/backlog';
@@ -17,7 +18,6 @@ import { createOperationTimer } from './handlers/operation-timer';
 import { createReconciler } from './handlers/reconciler';
 import { saleOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
-import { activityOf } from './domain/bucket';
 import { createWarmUpTimer } from './handlers/warm-up-timer';
 import { recordPurchases } from './use-cases/record-purchases';
 

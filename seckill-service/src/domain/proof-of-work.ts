@@ -1,5 +1,6 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { tokenIdBytes, type TokenHolder } from './purchase-token';
+import { createHash, randomBytes } from 'node:crypto';
+import { tokenIdBytes } from './purchase-token';
+import { createSignedBytes, type TokenHolder } from './signed-bytes';
 
 export interface Puzzle {
   puzzle: string;
@@ -18,12 +19,9 @@ export interface ProofOfWork {
   check(puzzle: string, solution: string, holder: TokenHolder): Buffer | undefined;
 }
 
-const headBytes = 5;
 const saltBytes = 9;
-const macBytes = 16;
-const bodyBytes = headBytes + saltBytes;
-const form = /^[\w-]{40}$/;
 
+/** The content that is signed is `difficulty | salt`: 40 characters in all. */
 export function createProofOfWork(options: {
   secret: string;
   difficulty: number;
@@ -31,30 +29,21 @@ export function createProofOfWork(options: {
   now?: () => number;
 }): ProofOfWork {
   const { secret, difficulty, lifetimeSeconds, now = Date.now } = options;
-  const macOf = (body: Buffer, { activityId, userId }: TokenHolder): Buffer =>
-    createHmac('sha256', secret).update(`puzzle:${activityId}:${userId}:`).update(body).digest();
-
+  const signed = createSignedBytes({ secret, purpose: 'puzzle', contentBytes: 1 + saltBytes, now });
   return {
     pose(holder) {
       const expiry = Math.floor(now() / 1_000) + lifetimeSeconds;
-      const body = Buffer.alloc(bodyBytes);
-      body.writeUInt32BE(expiry);
-      body.writeUInt8(difficulty, 4);
-      randomBytes(saltBytes).copy(body, headBytes);
-      const puzzle = Buffer.concat([body, macOf(body, holder).subarray(0, macBytes)]).toString('base64url');
+      const content = Buffer.concat([Buffer.of(difficulty), randomBytes(saltBytes)]);
+      const puzzle = signed.sign(holder, expiry, content);
       return { puzzle, difficulty, expiresAt: new Date(expiry * 1_000) };
     },
     check(puzzle, solution, holder) {
-      if (!form.test(puzzle)) return undefined;
-      const bytes = Buffer.from(puzzle, 'base64url');
-      const body = bytes.subarray(0, bodyBytes);
-      const mac = macOf(body, holder);
-      if (!timingSafeEqual(bytes.subarray(bodyBytes), mac.subarray(0, macBytes))) return undefined;
-      if (body.readUInt32BE() * 1_000 <= now()) return undefined;
+      const read = signed.read(puzzle, holder);
+      if (!read) return undefined;
       const hash = createHash('sha256').update(`${puzzle}.${solution}`).digest();
-      if (leadingZeroBits(hash) < body.readUInt8(4)) return undefined;
+      if (leadingZeroBits(hash) < read.content.readUInt8()) return undefined;
       // The rest of the MAC: a solution sent twice is the same token, which is good for one purchase.
-      return mac.subarray(macBytes, macBytes + tokenIdBytes);
+      return read.rest.subarray(0, tokenIdBytes);
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Captcha } from '../clients/captcha';
 import type { ProofOfWork } from '../domain/proof-of-work';
-import type { TokenHolder } from '../domain/purchase-token';
+import type { TokenHolder } from '../domain/signed-bytes';
 
 /** What the asker's device has to do first. */
 export type PosedChallenge =

@@ -1,6 +1,6 @@
 import type { Component } from '@onrush/chassis/lifecycle';
 import type { Logger } from '@onrush/chassis/logger';
-import type { TokenHolder } from '../domain/purchase-token';
+import type { TokenHolder } from '../domain/signed-bytes';
 import { followStanding, type OwnStanding, type QueueUp } from './queue-up';
 
 /** Follows how those stand who wait for it in this process. */

@@ -1,5 +1,6 @@
 import type { Activity } from '../domain/activity';
-import type { IssuedToken, PurchaseTokens, TokenHolder } from '../domain/purchase-token';
+import type { IssuedToken, PurchaseTokens } from '../domain/purchase-token';
+import type { TokenHolder } from '../domain/signed-bytes';
 import type { Velocity } from '../data/velocity';
 import { isOfOneWorld } from '../domain/purchase';
 import { errors } from '../errors';

@@ -3,7 +3,7 @@ import type { SharedReads } from '@onrush/chassis/shared-reads';
 import { roomMarks } from '../data/room-marks';
 import type { WaitingRooms } from '../data/waiting-rooms';
 import { statusOf } from '../domain/activity';
-import type { TokenHolder } from '../domain/purchase-token';
+import type { TokenHolder } from '../domain/signed-bytes';
 import type { QueueTickets } from '../domain/queue-ticket';
 import {
   standingOf,
