@@ -21,9 +21,11 @@ const processes = [
 ];
 const processNames = processes.map(({ name }) => name);
 const roles = { 'seckill-service': 'api', 'seckill-worker': 'worker' };
-/** What follows a purchase, and may do so a second later: on a busy machine it lets those go first whom somebody waits for. */
-const followers = ['seckill-worker', 'order-service', 'notify-service'];
-const followerNiceness = 15;
+/**
+ * What follows a purchase, and may do so a second later: on a busy machine it lets those go first whom somebody waits for, and messages come after the
+ * orders that they tell of.
+ */
+const niceness = { 'seckill-worker': 15, 'order-service': 15, 'notify-service': 19 };
 
 /** Here everybody has the same address: what one may do is what all clients of a demo or a benchmark do together. */
 const addressLimit = { address: { rate: 200_000, burst: 400_000 } };
@@ -138,7 +140,7 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
       cwd: root,
       runFolder,
       logFolder,
-      niceness: followers.includes(name) ? followerNiceness : 0,
+      niceness: niceness[name],
     }).then(() => waitUntilReady(name));
 
   async function waitUntilReady(name) {

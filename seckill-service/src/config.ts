@@ -33,7 +33,7 @@ const schema = z.object({
   /** The most purchases that may wait for their turn in this process; more are told to come back. */
   buyQueueLimit: integer(100, 1_000_000).default(50_000),
   /** The most purchases of one live sale that may wait in Redis for MySQL and Kafka; more are told to come back. */
-  backlogLimit: integer(1, 10_000_000).default(200_000),
+  backlogLimit: integer(1, 10_000_000).default(500_000),
   /** Into how many buckets, on different slots of a Redis Cluster, the stock of an activity is split when it is warmed up. */
   stockBuckets: integer(1, 64).default(1),
   /** A sold-out activity is answered from memory for at most this long until Redis confirms it; 0: never. */
@@ -79,7 +79,7 @@ const schema = z.object({
   /** How long a rebuilt sale stays closed, so that accepted purchases which only an api process knows come in before anybody buys. */
   handOverMs: integer(0, 4_000).default(1_500),
   /** The most accepted purchases that an api process keeps until they are in the ledger; beyond it, the oldest are not kept. */
-  keptPurchasesLimit: integer(1_000, 10_000_000).default(200_000),
+  keptPurchasesLimit: integer(1_000, 10_000_000).default(500_000),
   /** After this long without an order, a reservation is announced again. */
   republishAfterSeconds: integer(1, 86_400).default(60),
 });

@@ -68,7 +68,7 @@ export async function startFixture(label: string, changes: Partial<Config> = {})
       handOverMs: 300,
       keptPurchasesLimit: 200_000,
       republishAfterSeconds: 3_600,
-      backlogLimit: 200_000,
+      backlogLimit: 500_000,
       stockBuckets: 1,
       soldOutTtlMs: 1_000,
       resultStreamLimit: 100,

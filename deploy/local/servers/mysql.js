@@ -96,7 +96,7 @@ async function start(port) {
       args,
       user,
       cwd: localFolder(),
-      niceness: 5,
+      niceness: 10,
     });
     await waitForPort(port, { isAlive: () => pidOf('mysql') !== undefined }).catch((error) => {
       throw new Error(`${kind} did not start: ${error.message}\n${lastLines(log)}`);
