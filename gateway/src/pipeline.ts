@@ -23,6 +23,7 @@ import { parseTarget } from './connection/request-target';
 import type { Router } from './router';
 import type { GatewayRoute } from './routes';
 import { createServedRecord } from './served-record';
+import { endOfTurn } from './turn';
 
 /** What answers a request that has passed every check. */
 export type End = (
@@ -84,6 +85,9 @@ export function createPipeline(
     const idempotencyKey = idempotencyKeyOf(request, route);
     if (hasBody(request)) {
       if (route.body === 'json') assertJsonType(request);
+      // The parser is still at the head: what came in one piece with it is here at the end of the turn.
+      if (!request.complete) await endOfTurn();
+      if (exchange.isGone) return;
       const body = readBody(request, route.bodyLimitBytes);
       exchange.body = body instanceof Promise ? await outsideTheRoom(exchange, route, body) : body;
     }

@@ -22,3 +22,20 @@ function flush(): void {
 export function atEndOfTurn(work: () => void): void {
   if (waiting.push(work) === 1) setImmediate(flush);
 }
+
+let ending: Promise<void> | undefined;
+
+/**
+ * Resolves when all that has come in this turn of the event loop is read and parsed. Whoever asks again as soon as it has resolved comes after all
+ * who waited for the same, still in this turn.
+ */
+export function endOfTurn(): Promise<void> {
+  ending ??= new Promise((resolve) => {
+    setImmediate(() => {
+      resolve();
+      // Behind those who waited.
+      queueMicrotask(() => (ending = undefined));
+    });
+  });
+  return ending;
+}

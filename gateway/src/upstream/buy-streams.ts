@@ -10,6 +10,7 @@ import type { BuyReply__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyRe
 import type { BuyRequest } from '@onrush/proto/gen/onrush/seckill/v1/BuyRequest';
 import { pickPreferred, type Preference } from '../canary/canary';
 import { errors } from '../errors';
+import { endOfTurn } from '../turn';
 import { createAwakeClock } from './awake-clock';
 import {
   isSameInstance,
@@ -209,7 +210,7 @@ export function createBuyStreams(options: {
       if (line.outgoing.push({ ...request, callId }) > 1) return;
       // A message costs as much as ten purchases in it: under load one leaves every millisecond, else at once.
       if (performance.now() - line.sentAt < betweenMessagesMs) setTimeout(send, betweenMessagesMs, line);
-      else setImmediate(send, line);
+      else void endOfTurn().then(() => send(line));
     },
   };
 }
