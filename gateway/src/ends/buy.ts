@@ -37,7 +37,13 @@ export function createBuy(deps: { streams: BuyStreams; canary: Pick<CanaryChoice
   };
 }
 
-const purchaseIn = (body: Buffer): Purchase => validate(purchase, parseJsonStrictly(body), errors);
+/** What the last body said: nearly all buyers of a sale send the same bytes. */
+let last: { body: Buffer; purchase: Purchase } = { body: Buffer.from('{}'), purchase: oneUnit };
+
+function purchaseIn(body: Buffer): Purchase {
+  if (!body.equals(last.body)) last = { body, purchase: validate(purchase, parseJsonStrictly(body), errors) };
+  return last.purchase;
+}
 
 function reply(exchange: Exchange, answer: BuyReply__Output | AppError): void {
   if (isAppError(answer)) return sendError(exchange, answer);
