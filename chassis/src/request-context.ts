@@ -1,6 +1,6 @@
 import { trace } from '@opentelemetry/api';
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 
 /** Who a request acts for, as verified by the gateway. */
 export interface User {
@@ -45,7 +45,19 @@ export function traceIdOf(traceparent: string | undefined): string {
   const span = trace.getActiveSpan();
   if (span) return span.spanContext().traceId;
   const sent = traceparent === undefined ? undefined : traceparentForm.exec(traceparent)?.[1];
-  return sent ?? randomUUID().replaceAll('-', '');
+  return sent ?? newTraceId();
+}
+
+const idDigits = 32;
+const idsAtOnce = 128;
+let unused = '';
+
+/** Drawn by the hundred: one at a time costs as much as parsing a request. */
+function newTraceId(): string {
+  if (unused === '') unused = randomBytes((idsAtOnce * idDigits) / 2).toString('hex');
+  const id = unused.slice(0, idDigits);
+  unused = unused.slice(idDigits);
+  return id;
 }
 
 /** The W3C header for what a request calls; a call of ours has no span of its own where nothing is traced. */
