@@ -76,7 +76,7 @@ export function createConnection(
       onread: {
         buffer: received,
         callback(length) {
-          if (socket === opened) take(received.subarray(0, length));
+          take(received.subarray(0, length));
           return true;
         },
       },
@@ -89,7 +89,6 @@ export function createConnection(
     });
     // Every error is followed by a close.
     opened.on('error', () => undefined);
-    opened.on('end', lose);
     opened.on('close', lose);
     return opened;
   }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import { until } from '@onrush/e2e/activity';
 import { sendInTurns, withConnections } from '../src/connections';
 import { runLoad, runPatientLoad } from '../src/load';
 import { runPacedLoad } from '../src/paced-load';
@@ -13,6 +14,8 @@ async function remember() {
     seen.get(request.socket)?.push(request.url);
     response.end('{}');
   });
+  // It closes none of its own accord.
+  at.server.keepAliveTimeout = 0;
   at.server.on('connection', (socket: net.Socket) => {
     sockets.push(socket);
     seen.set(socket, []);
@@ -38,6 +41,17 @@ test('kept connections have the same people in each load, one after the other', 
   expect(urlsOf()).toContainEqual([...odd, ...odd, ...odd, ...odd]);
 });
 
+test('all of them are opened for a load, before the first request needs one', async () => {
+  const { at, sockets } = await remember();
+
+  const areOpen = await withConnections(at, 20, async (connections) => {
+    await runPacedLoad({ connections, requests: gets(1), requestsPerSecond: 1_000, seconds: 0.001 });
+    return until(() => Promise.resolve(sockets.length === 20), 5_000, 10);
+  });
+
+  expect(areOpen).toBe(true);
+});
+
 test('connections are closed at the end, also of a work that fails', async () => {
   const { at, sockets } = await remember();
 
@@ -53,7 +67,10 @@ test('connections are closed at the end, also of a work that fails', async () =>
 
 test.each([
   ['ends them', (socket: net.Socket) => void socket.end()],
-  ['says goodbye', (socket: net.Socket) => void socket.write('HTTP/1.1 408 Request Timeout\r\n\r\n')],
+  [
+    'says goodbye',
+    (socket: net.Socket) => void socket.write('HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n'),
+  ],
 ])('connections are opened again where the server %s between two loads', async (_how, part) => {
   const { at, sockets } = await remember();
 
