@@ -4,91 +4,107 @@ import { parseAnswer, type LoadRequest } from './http-wire';
 export interface Address {
   host: string;
   port: number;
+  /** 30 s unless said. Nothing that is measured takes as long; a run ends even where a server hangs. */
+  answerLimitMs?: number;
 }
 
-/** A client's keep-alive connection, with at most one request on its way. */
+/** Status 0: the connection could not be opened, broke before the answer was whole, or brought what is no answer. */
+export type OnAnswer = (status: number, retryAfterSeconds?: number) => void;
+
+/** A client's keep-alive connection. It is opened where it is not open: a server may close it while nothing is on its way. */
 export interface Connection {
-  send(request: LoadRequest): void;
+  /** Resolves when it is open, or has turned out not to open: the next request tells which. */
+  open(): Promise<void>;
+  /** One at a time: the next may go when this one has its answer. */
+  send(request: LoadRequest, onAnswer: OnAnswer): void;
   close(): void;
 }
 
-export interface ConnectionEvents {
-  /** It is open, or has its answer: the next request may go. */
-  free(connection: Connection): void;
-  answered(status: number, retryAfterSeconds?: number): void;
-  /** It could not be opened, broke while an answer was due, or answered what is not HTTP. Nothing comes after it. */
-  broken(): void;
-}
-
-/** Nothing that is measured takes as long; a run ends even where a server hangs. */
-const answerLimitMs = 30_000;
-
 /**
- * Opens a connection, and opens it again where the server closes it in order: with `Connection: close`, or while nothing is on its way. Raw
- * sockets, because the generator shares the machine with what it measures, and has to be small.
+ * Raw sockets, because the generator shares the machine with what it measures, and has to be small. `received` is where answers arrive; many
+ * connections may share it, because each reads what has come before another one receives.
  */
-export function openConnection(at: Address, events: ConnectionEvents): Connection {
-  let socket: net.Socket;
-  let received: Buffer;
-  let isWaiting = false;
-  let isOver = false;
+export function createConnection(
+  { host, port, answerLimitMs = 30_000 }: Address,
+  received: Buffer,
+): Connection {
+  let socket: net.Socket | undefined;
+  /** Of the request that is on its way. */
+  let onAnswer: OnAnswer | undefined;
+  /** The beginning of an answer whose end has not come yet. */
+  let begun: Buffer | undefined;
 
-  const connection: Connection = {
-    send({ bytes }) {
-      isWaiting = true;
-      socket.write(bytes);
-    },
-    close() {
-      isOver = true;
-      socket.end();
-    },
-  };
+  function drop(): void {
+    socket?.destroy();
+    socket = undefined;
+    begun = undefined;
+  }
 
-  function giveUp(): void {
-    if (isOver) return;
-    isOver = true;
-    socket.destroy();
-    events.broken();
+  function finish(status: number, retryAfterSeconds?: number): void {
+    const tell = onAnswer;
+    onAnswer = undefined;
+    tell?.(status, retryAfterSeconds);
+  }
+
+  function fail(): void {
+    drop();
+    finish(0);
   }
 
   function take(chunk: Buffer): void {
-    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
-    const answer = parseAnswer(received);
+    // Nobody asked: a server says goodbye.
+    if (!onAnswer) return drop();
+    const bytes = begun ? Buffer.concat([begun, chunk]) : chunk;
+    let answer;
+    try {
+      answer = parseAnswer(bytes);
+    } catch {
+      return fail();
+    }
+    // What was received is written over by what comes next.
+    begun = answer ? undefined : Buffer.from(bytes);
     if (!answer) return;
-    received = received.subarray(answer.length);
-    isWaiting = false;
-    events.answered(answer.status, answer.retryAfterSeconds);
-    if (isOver) return;
-    if (answer.isLast) open();
-    events.free(connection);
+    if (answer.isLast || bytes.length > answer.length) drop();
+    finish(answer.status, answer.retryAfterSeconds);
   }
 
-  function open(onOpen?: () => void): void {
-    const opened = net.connect({ ...at, noDelay: true });
-    let answers = 0;
-    const isCurrent = () => socket === opened;
-    socket = opened;
-    received = Buffer.alloc(0);
-    opened.setTimeout(answerLimitMs, () => opened.destroy());
-    opened.on('connect', () => onOpen?.());
-    opened.on('data', (chunk: Buffer) => {
-      answers += 1;
-      try {
-        take(chunk);
-      } catch {
-        giveUp();
-      }
+  function connect(): net.Socket {
+    const opened = net.connect({
+      host,
+      port,
+      noDelay: true,
+      onread: {
+        buffer: received,
+        callback(length) {
+          take(received.subarray(0, length));
+          return true;
+        },
+      },
+    });
+    const lose = () => {
+      if (socket === opened) fail();
+    };
+    opened.setTimeout(answerLimitMs, () => {
+      if (onAnswer) lose();
     });
     // Every error is followed by a close.
     opened.on('error', () => undefined);
-    opened.on('close', () => {
-      if (!isCurrent() || isOver) return;
-      // A server that has never answered is not one that ends an idle connection.
-      if (isWaiting || answers === 0) giveUp();
-      else open();
-    });
+    opened.on('close', lose);
+    return opened;
   }
 
-  open(() => events.free(connection));
-  return connection;
+  return {
+    open: () =>
+      new Promise((resolve) => {
+        socket ??= connect();
+        if (!socket.connecting) return resolve();
+        socket.once('connect', resolve).once('close', resolve);
+      }),
+    send({ bytes }, tell) {
+      onAnswer = tell;
+      socket ??= connect();
+      socket.write(bytes);
+    },
+    close: drop,
+  };
 }

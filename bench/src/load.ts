@@ -1,4 +1,5 @@
-import { openConnection, type Address } from './connection';
+import type { Connection } from './connection';
+import { openAll } from './connections';
 import type { LoadRequest } from './http-wire';
 
 export interface LoadResult {
@@ -11,56 +12,100 @@ export interface LoadResult {
   seconds: number;
 }
 
-export interface LoadOptions extends Address {
-  connections: number;
+export interface LoadOptions {
+  connections: Connection[];
   requests: LoadRequest[];
 }
 
 /**
- * A closed loop: each connection sends its next request when it has the answer to the last. The requests are sent once each, or, with
- * `seconds`, over and over for so long; then they may be replaced in place while it runs.
+ * A closed loop: each connection sends its next request when it has the answer to the last. Request i goes once, over connection i % n: whoever
+ * comes in the same place of another list comes on the same connection.
  */
-export async function runLoad(
-  options: LoadOptions & { seconds?: number; keepLatencies?: boolean },
+export const runLoad = (options: LoadOptions): Promise<LoadResult> =>
+  runClosedLoop(options.connections, { requestsOf: inPlaces(options) });
+
+/**
+ * A closed loop that begins anew with its requests until the time is over; the next one goes over whichever connection is free. They may be
+ * replaced in place while it runs.
+ */
+export function runTimedLoad({
+  connections,
+  requests,
+  seconds,
+}: LoadOptions & { seconds: number }): Promise<LoadResult> {
+  let next = 0;
+  const take = () => requests[next++ % requests.length];
+  return runClosedLoop(connections, { requestsOf: () => take, seconds, keepsLatencies: false });
+}
+
+/**
+ * So many people at once, one a connection, who do as they are told: an answer is followed by the next person, and who is to come back later
+ * (429 or 503 with Retry-After) does so, from half to one and a half times as late. After `seconds` no request is sent any more.
+ */
+export const runPatientLoad = (options: LoadOptions & { seconds: number }): Promise<LoadResult> =>
+  runClosedLoop(options.connections, {
+    requestsOf: inPlaces(options),
+    seconds: options.seconds,
+    waitMsAfter: (retryAfterSeconds) => retryAfterSeconds * 1_000 * (0.5 + Math.random()),
+  });
+
+/** What a connection sends next; undefined when it has sent all. */
+type Take = () => LoadRequest | undefined;
+
+const inPlaces =
+  ({ connections, requests }: LoadOptions) =>
+  (place: number): Take => {
+    let next = place;
+    return () => {
+      const request = requests[next];
+      next += connections.length;
+      return request;
+    };
+  };
+
+interface ClosedLoop {
+  requestsOf(place: number): Take;
+  seconds?: number;
+  keepsLatencies?: boolean;
+  /** How long after such an answer the same request goes again; without it, it does not. */
+  waitMsAfter?(retryAfterSeconds: number): number;
+}
+
+async function runClosedLoop(
+  connections: Connection[],
+  { requestsOf, seconds = Infinity, keepsLatencies = true, waitMsAfter }: ClosedLoop,
 ): Promise<LoadResult> {
-  const { requests, seconds, keepLatencies = true } = options;
+  await openAll(connections);
   const result = emptyResult();
   const began = performance.now();
-  const end = began + (seconds ?? Infinity) * 1_000;
-  let next = 0;
+  const end = began + seconds * 1_000;
 
-  function take(): LoadRequest | undefined {
-    if (seconds === undefined) return requests[next++];
-    if (performance.now() >= end) return undefined;
-    if (next >= requests.length) next = 0;
-    return requests[next++];
-  }
-
-  const runConnection = () =>
+  const runConnection = (connection: Connection, place: number) =>
     new Promise<void>((resolve) => {
+      const take = requestsOf(place);
+      let current = take();
       let sentAt = 0;
-      openConnection(options, {
-        free(connection) {
-          const request = take();
-          if (!request) {
-            connection.close();
-            return resolve();
-          }
-          sentAt = performance.now();
-          connection.send(request);
-        },
-        answered(status) {
-          if (keepLatencies) record(result, status, performance.now() - sentAt);
-          else count(result, status);
-        },
-        broken() {
+
+      function send(): void {
+        sentAt = performance.now();
+        if (!current || sentAt >= end) return resolve();
+        connection.send(current, onAnswer);
+      }
+      function onAnswer(status: number, retryAfterSeconds?: number): void {
+        if (status === 0) {
           count(result, 0);
-          resolve();
-        },
-      });
+          return resolve();
+        }
+        if (keepsLatencies) record(result, status, performance.now() - sentAt);
+        else count(result, status);
+        if (waitMsAfter && retryAfterSeconds) return void setTimeout(send, waitMsAfter(retryAfterSeconds));
+        current = take();
+        send();
+      }
+      send();
     });
 
-  await Promise.all(Array.from({ length: options.connections }, runConnection));
+  await Promise.all(connections.map(runConnection));
   result.seconds = (performance.now() - began) / 1_000;
   return result;
 }

@@ -9,17 +9,21 @@ const tickMicroseconds = 10_000;
 export interface NamedProcess {
   name: string;
   pid: number | undefined;
-  /** Whether it works in child processes, as nginx does; ours are no part of us. */
+  /** Whether it works in child processes, as nginx does, and a gateway of several workers; ours are no part of us. */
   hasWorkers?: boolean;
 }
 
 /** Processor time in microseconds, by process. */
 export type ProcessorTimes = Map<string, number>;
 
-/** Each process of the fleet, the servers, and this generator. */
-export const processesOf = (fleet: Fleet): NamedProcess[] => [
+/** Each process of the fleet with its workers, the servers, and this generator. */
+export const processesOf = (fleet: Pick<Fleet, 'services'>): NamedProcess[] => [
   { name: 'load generator', pid: process.pid },
-  ...Object.entries(fleet.services).map(([name, service]) => ({ name, pid: service.pid() })),
+  ...Object.entries(fleet.services).map(([name, service]) => ({
+    name,
+    pid: service.pid(),
+    hasWorkers: true,
+  })),
   ...servers.map((name) => ({ name, pid: pidOf(name) })),
 ];
 

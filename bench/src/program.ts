@@ -1,3 +1,4 @@
+import os from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { processNames } from '../../deploy/local/fleet';
 import type { GatewayOptions } from './gateway';
@@ -41,6 +42,7 @@ export function createProgram(actions: Actions): Command {
     .option('--rounds <n>', 'rounds of each target at the peak', whole(1, 1_000), 5)
     .option('--purchases <n>', 'units for sale in a round of the peak', whole(1), 32_000)
     .option('--connections <n>', 'keep-alive connections of the load generator', whole(1, 1_600), 256)
+    .option('--workers <n>', 'workers of the gateway', whole(1, 64), os.availableParallelism())
     .option('--sustained-seconds <n>', 'how long the sustained load lasts', whole(1, 120), 30)
     .option('--gateway-rate <n>', 'purchases a second that are due at the gateway', whole(1, 100_000), 10_000)
     .option('--service-rate <n>', 'purchases a second that are due at the service', whole(1, 100_000), 15_000)

@@ -1,12 +1,15 @@
 import mysql from 'mysql2/promise';
 import { openActivity, until } from '@onrush/e2e/activity';
-import type { Buyer } from '@onrush/e2e/buyers';
 import { schemaOf } from '@onrush/e2e/environment';
 import { percentile } from '@onrush/e2e/parallel';
-import type { Address } from './connection';
-import { httpRequest } from './http-wire';
-import { countsOf, runLoad, type LoadResult } from './load';
-import { processorTimes, timePerRequest, type NamedProcess, type ProcessorTimes } from './processor-time';
+import { countsOf, type LoadResult } from './load';
+import {
+  processesOf,
+  processorTimes,
+  timePerRequest,
+  type NamedProcess,
+  type ProcessorTimes,
+} from './processor-time';
 import type { BenchResult } from './results';
 import type { Stage } from './stage';
 import { spreadOf } from './statistics';
@@ -26,7 +29,6 @@ export interface SaleRound {
 /** Units beyond the stock that are asked for in each round: all of them must be refused. */
 export const overask = 0.05;
 export const requestCount = (purchases: number): number => Math.round(purchases * (1 + overask));
-export const buyerOf = (people: Buyer[], index: number): Buyer => people[index % people.length] as Buyer;
 
 /** Prepares all that the buyers send to an activity; what it returns is measured. */
 export type Rush = (activityId: string) => Promise<() => Promise<LoadResult>>;
@@ -40,15 +42,15 @@ export async function sell(
   {
     title,
     purchases,
-    perUserLimit,
-    processes,
     rush,
+    perUserLimit = 1,
+    processes = processesOf(stage.fleet),
   }: {
     title: string;
     purchases: number;
-    perUserLimit: number;
-    processes: NamedProcess[];
     rush: Rush;
+    perUserLimit?: number;
+    processes?: NamedProcess[];
   },
 ): Promise<SaleRound> {
   const activity = await openActivity(stage.api, await stage.adminToken(), {
@@ -76,34 +78,6 @@ export async function sell(
     processorTime,
   };
 }
-
-/**
- * Buyers who come by HTTP. Each has opened the page before: whoever checks their tokens has seen every one of them once.
- */
-export const rushByHttp =
-  (options: {
-    at: Address;
-    connections: number;
-    purchases: number;
-    people: Buyer[];
-    headersOf: (buyer: Buyer) => Promise<Record<string, string>>;
-  }): Rush =>
-  async (activityId) => {
-    const { at, connections, people, purchases } = options;
-    const headers = await Promise.all(people.map(options.headersOf));
-    const path = `/api/v1/seckill/activities/${activityId}`;
-    const pages = headers.map((ofBuyer) => httpRequest(`GET ${path}/reservations`, ofBuyer));
-    const opened = await runLoad({ ...at, connections, requests: pages });
-    if (countsOf(opened, 200).failed > 0) throw new Error('a buyer could not open the page before the sale');
-    const requests = Array.from({ length: requestCount(purchases) }, (_, index) =>
-      httpRequest(
-        `POST ${path}/buy`,
-        { ...headers[index % headers.length], 'Idempotency-Key': `k${index}` },
-        '{"quantity":1}',
-      ),
-    );
-    return () => runLoad({ ...at, connections, requests });
-  };
 
 /** Waits until every accepted purchase is an order; returns how many units were sold beyond the stock, or lost (negative). */
 async function drain(
@@ -134,6 +108,10 @@ async function drain(
 export const describeRound = (round: SaleRound): string =>
   `${Math.round(round.perSecond)} purchases/s, p50 ${round.p50.toFixed(1)} ms, p99 ${round.p99.toFixed(1)} ms, oversold ${round.oversold}, failed ${round.failed}, all are orders after ${round.drainSeconds.toFixed(1)} s`;
 
+/** The name in the results of what a process uses for a purchase. */
+export const cpuMetric = (prefix: string, process: string): string =>
+  `${prefix}_cpu_us_per_purchase_${process.replaceAll(/[ -]/g, '_')}`;
+
 /** The figures of all rounds of one target, by the name in the results. */
 export function metricsOf(prefix: string, rounds: SaleRound[]): BenchResult['metrics'] {
   const of = (pick: (round: SaleRound) => number) => spreadOf(rounds.map(pick));
@@ -144,7 +122,7 @@ export function metricsOf(prefix: string, rounds: SaleRound[]): BenchResult['met
     [`${prefix}_drain_seconds`]: of((round) => round.drainSeconds),
     ...Object.fromEntries(
       [...(rounds[0]?.processorTime.keys() ?? [])].map((name) => [
-        `${prefix}_cpu_us_per_purchase_${name.replaceAll(/[ -]/g, '_')}`,
+        cpuMetric(prefix, name),
         of((round) => round.processorTime.get(name) ?? 0),
       ]),
     ),

@@ -18,6 +18,8 @@ export interface SeckillOptions {
   /** Units for sale in a round of the peak. */
   purchases: number;
   connections: number;
+  /** Of the gateway. */
+  workers: number;
   sustainedSeconds: number;
   /** Purchases a second that are due, through the gateway and straight at the service. */
   gatewayRate: number;
@@ -31,7 +33,7 @@ export interface SeckillOptions {
 
 /** What a purchase costs, and how many there are a second: at the peak, over a longer time, until all is sold, and beyond what is possible. */
 export const benchSeckill = (options: SeckillOptions): Promise<void> =>
-  onStage(environmentOf(options.profile ?? []), async (stage) => {
+  onStage(environmentOf(options), async (stage) => {
     const { metrics, sales } = await measure(stage, options);
     const result = await resultOf(stage, options, {
       ...metrics,
@@ -83,17 +85,20 @@ async function measure(
   return { metrics, sales };
 }
 
-/** For a profile, Node writes one for Chrome's DevTools when the service ends. */
-const environmentOf = (profiled: string[]): Record<string, Record<string, string>> => {
+/** For a profile, Node writes one for Chrome's DevTools when a process ends; workers are processes of one environment. */
+export const environmentOf = ({
+  workers,
+  profile = [],
+}: Pick<SeckillOptions, 'workers' | 'profile'>): Record<string, Record<string, string>> => {
   const environment: Record<string, Record<string, string>> = {
     'auth-service': { KEY_ENCRYPTION_SECRET: keyEncryptionSecret },
     // Everybody who takes part has been recognised before the sale.
-    gateway: { VERIFIED_TOKENS_LIMIT: '1000000' },
+    gateway: { VERIFIED_TOKENS_LIMIT: '1000000', WORKERS: String(workers) },
   };
-  for (const service of profiled)
+  for (const service of profile)
     environment[service] = {
       ...environment[service],
-      NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=.local/profile --cpu-prof-name=${service}.cpuprofile`,
+      NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=.local/profile --cpu-prof-name=${service}.\${pid}.cpuprofile`,
     };
   return environment;
 };
@@ -114,8 +119,8 @@ const resultOf = async (
 });
 
 const conditionsOf = (options: SeckillOptions): string[] => [
-  'everything on one machine: load generator, gateway, all eight processes of the seven services, MariaDB, Redis (appendfsync always), Kafka, Consul; relay, orders and notifications work while the sale runs',
-  'every buyer is another user with an access token of his own, signed with auth-service’s key; the gateway has checked each token once before the sale, as it has when a buyer opens the page; a purchase of 1 unit of a limit of 1, with an Idempotency-Key of its own; a new activity for each sale',
+  `everything on one machine: load generator, gateway of ${options.workers} workers, all eight processes of the seven services, MariaDB, Redis (appendfsync always), Kafka, Consul; relay, orders and notifications work while the sale runs`,
+  'every buyer is another user with an access token of his own, signed with auth-service’s key; the gateway has checked each token once before the sale, as it has when a buyer opens the page, on the connection that he buys on; a purchase of 1 unit of a limit of 1, with an Idempotency-Key of its own; a new activity for each sale',
   `peak: a closed loop, ${options.connections} keep-alive connections; ${options.purchases} units a round and ${overask * 100} % more requests than units; rounds of the two targets alternate; a quarter of a round before them is not counted, so that what is measured is compiled code`,
   `sustained: an open loop for ${options.sustainedSeconds} s; a latency counts from the moment that the purchase was due; as many units as purchases; who is told to come back later does not; once`,
   `sell-out: a closed loop, ${options.connections} connections, ${options.units} buyers for as many units; until the last order is in MySQL, seen four times a second; then as many again, who are refused; once`,

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, readdirSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { until } from '@onrush/e2e/activity';
-import { processorTimes, timePerRequest } from '../src/processor-time';
+import type { FleetService } from '../../deploy/local/fleet';
+import { processesOf, processorTimes, timePerRequest } from '../src/processor-time';
 import { machine, resultSchema, writeResult } from '../src/results';
 import { differenceOf, ratioOf, slopeOf, spreadOf } from '../src/statistics';
 
@@ -52,10 +53,13 @@ test('the processor time of a process is that of its workers too, where it has s
   const shell = spawn('sh', ['-c', burn], { detached: true, stdio: 'ignore' });
   const used = (hasWorkers: boolean) =>
     processorTimes([{ name: 'shell', pid: shell.pid, hasWorkers }]).get('shell') ?? 0;
+  const service = { pid: () => shell.pid } as FleetService;
 
   try {
     expect(await until(() => Promise.resolve(used(true) > 300_000), 20_000, 20)).toBe(true);
     expect(used(false)).toBeLessThan(200_000);
+    const ofFleet = processorTimes(processesOf({ services: { gateway: service } }));
+    expect(ofFleet.get('gateway')).toBeGreaterThan(300_000);
   } finally {
     process.kill(-(shell.pid ?? Number.NaN), 'SIGKILL');
   }

@@ -11,6 +11,7 @@ import { inTurn, ofTargets, targets } from '../src/gateway/targets';
 import { halfLoadOf, throughputMetrics, type Throughput } from '../src/gateway/throughput';
 import { createUpstream, seenPath } from '../src/gateway/upstream';
 import { httpRequest } from '../src/http-wire';
+import { withConnections } from '../src/connections';
 import { countsOf, runLoad } from '../src/load';
 
 const sockets = new Set<net.Socket>();
@@ -133,14 +134,12 @@ test('the upstream answers each request, and counts them, behind a bare proxy to
   const upstream = createUpstream();
   const upstreamPort = await listen(upstream);
   const proxy = createServer(createBareProxy(`http://127.0.0.1:${upstreamPort}`));
-  const at = {
-    host: '127.0.0.1',
-    connections: 4,
-    requests: Array.from({ length: 50 }, () => httpRequest('GET /api/x', {})),
-  };
+  const requests = Array.from({ length: 50 }, () => httpRequest('GET /api/x', {}));
+  const loadOn = (port: number) =>
+    withConnections({ host: '127.0.0.1', port }, 4, (connections) => runLoad({ connections, requests }));
 
-  const direct = await runLoad({ ...at, port: upstreamPort });
-  const proxied = await runLoad({ ...at, port: await listen(proxy) });
+  const direct = await loadOn(upstreamPort);
+  const proxied = await loadOn(await listen(proxy));
 
   const seen: unknown = await (await fetch(`http://127.0.0.1:${upstreamPort}${seenPath}`)).json();
   const body = await (await fetch(`http://127.0.0.1:${upstreamPort}/`)).text();

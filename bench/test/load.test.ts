@@ -1,27 +1,9 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
+import { withConnections } from '../src/connections';
 import { httpRequest, parseAnswer } from '../src/http-wire';
-import { countsOf, runLoad } from '../src/load';
+import { countsOf, runLoad, runPatientLoad, runTimedLoad } from '../src/load';
 import { runPacedLoad } from '../src/paced-load';
-import { runPatientLoad } from '../src/patient-load';
-
-const servers: net.Server[] = [];
-
-async function listen<S extends net.Server>(server: S): Promise<{ host: string; port: number; server: S }> {
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port, server };
-}
-const serve = (listener: RequestListener) => listen(createServer(listener));
-
-afterEach(() => {
-  for (const server of servers.splice(0)) {
-    (server as Partial<Server>).closeAllConnections?.();
-    server.close();
-  }
-});
-
-const gets = (count: number) => Array.from({ length: count }, (_, index) => httpRequest(`GET /${index}`, {}));
+import { gets, listen, serve } from './servers';
 
 describe('a closed loop', () => {
   test('sends every request once, and counts every answer', async () => {
@@ -39,7 +21,7 @@ describe('a closed loop', () => {
       httpRequest('POST /x', { 'X-A': '1' }, String(index)),
     );
 
-    const result = await runLoad({ ...at, connections: 16, requests });
+    const result = await withConnections(at, 16, (connections) => runLoad({ connections, requests }));
 
     expect([...bodies].sort()).toEqual(requests.map((_, index) => String(index)).sort());
     expect(Object.fromEntries(result.statuses)).toEqual({ 202: 250, 409: 250 });
@@ -54,13 +36,9 @@ describe('a closed loop', () => {
       response.end('{}');
     });
 
-    const result = await runLoad({
-      ...at,
-      connections: 2,
-      requests: gets(3),
-      seconds: 0.2,
-      keepLatencies: false,
-    });
+    const result = await withConnections(at, 2, (connections) =>
+      runTimedLoad({ connections, requests: gets(3), seconds: 0.2 }),
+    );
 
     expect(seen).toEqual(new Set(['/0', '/1', '/2']));
     expect(countsOf(result, 200).answered).toBeGreaterThan(3);
@@ -74,7 +52,9 @@ describe('a closed loop', () => {
     let connections = 0;
     at.server.on('connection', () => (connections += 1));
 
-    const result = await runLoad({ ...at, connections: 2, requests: gets(30) });
+    const result = await withConnections(at, 2, (connections) =>
+      runLoad({ connections, requests: gets(30) }),
+    );
 
     expect(Object.fromEntries(result.statuses)).toEqual({ 200: 30 });
     expect(connections).toBeGreaterThanOrEqual(10);
@@ -86,7 +66,7 @@ describe('a closed loop', () => {
   ])('a connection that %s is counted, and does not hold up the run', async (_how, answer) => {
     const at = await listen(net.createServer((socket) => socket.on('data', () => answer(socket))));
 
-    const result = await runLoad({ ...at, connections: 2, requests: gets(2) });
+    const result = await withConnections(at, 2, (connections) => runLoad({ connections, requests: gets(2) }));
 
     expect(Object.fromEntries(result.statuses)).toEqual({ 0: 2 });
   });
@@ -95,7 +75,9 @@ describe('a closed loop', () => {
     const at = await listen(net.createServer());
     await new Promise((resolve) => at.server.close(resolve));
 
-    const result = await runLoad({ ...at, connections: 3, requests: gets(100) });
+    const result = await withConnections(at, 3, (connections) =>
+      runLoad({ connections, requests: gets(100) }),
+    );
 
     expect(Object.fromEntries(result.statuses)).toEqual({ 0: 3 });
   });
@@ -109,13 +91,9 @@ describe('an open loop', () => {
       response.end('{}');
     });
 
-    const result = await runPacedLoad({
-      ...at,
-      connections: 8,
-      requests: gets(10),
-      requestsPerSecond: 500,
-      seconds: 0.2,
-    });
+    const result = await withConnections(at, 8, (connections) =>
+      runPacedLoad({ connections, requests: gets(10), requestsPerSecond: 500, seconds: 0.2 }),
+    );
 
     expect(Object.fromEntries(result.statuses)).toEqual({ 200: 100 });
     expect(result.latencies).toHaveLength(100);
@@ -132,16 +110,28 @@ describe('an open loop', () => {
       isFirst = false;
     });
 
-    const result = await runPacedLoad({
-      ...at,
-      connections: 1,
-      requests: gets(1),
-      requestsPerSecond: 1_000,
-      seconds: 0.05,
-    });
+    const result = await withConnections(at, 1, (connections) =>
+      runPacedLoad({ connections, requests: gets(1), requestsPerSecond: 1_000, seconds: 0.05 }),
+    );
 
     expect(result.latencies).toHaveLength(50);
     expect(Math.min(...result.latencies)).toBeGreaterThan(slowMs / 2);
+  });
+
+  test('a busy connection delays its own people, from when they were due, and nobody else', async () => {
+    const slowMs = 300;
+    const seen: (string | undefined)[] = [];
+    const at = await serve(({ url }, response) => {
+      seen.push(url);
+      setTimeout(() => response.end('{}'), url === '/0' ? slowMs : 0);
+    });
+
+    const { latencies } = await withConnections(at, 2, (connections) =>
+      runPacedLoad({ connections, requests: gets(4), requestsPerSecond: 1_000, seconds: 0.004 }),
+    );
+
+    expect(seen).toEqual(['/0', '/1', '/3', '/2']);
+    expect(latencies.filter((ms) => ms > slowMs / 2)).toHaveLength(2);
   });
 
   test('opens a connection again that the server closed while it was idle', async () => {
@@ -151,13 +141,9 @@ describe('an open loop', () => {
       ),
     );
 
-    const result = await runPacedLoad({
-      ...at,
-      connections: 1,
-      requests: gets(1),
-      requestsPerSecond: 10,
-      seconds: 0.3,
-    });
+    const result = await withConnections(at, 1, (connections) =>
+      runPacedLoad({ connections, requests: gets(1), requestsPerSecond: 10, seconds: 0.3 }),
+    );
 
     expect(Object.fromEntries(result.statuses)).toEqual({ 200: 3 });
   });
@@ -170,13 +156,9 @@ describe('an open loop', () => {
       }),
     );
 
-    const result = await runPacedLoad({
-      ...at,
-      connections: 4,
-      requests: gets(1),
-      requestsPerSecond: 1_000,
-      seconds: 0.1,
-    });
+    const result = await withConnections(at, 4, (connections) =>
+      runPacedLoad({ connections, requests: gets(1), requestsPerSecond: 1_000, seconds: 0.1 }),
+    );
 
     expect(Object.fromEntries(result.statuses)).toEqual({ 0: 100 });
   });
@@ -204,7 +186,9 @@ describe('patient people', () => {
       response.end('{}');
     });
 
-    const result = await runPatientLoad({ ...at, connections: 5, requests: gets(5), seconds: 20 });
+    const result = await withConnections(at, 5, (connections) =>
+      runPatientLoad({ connections, requests: gets(5), seconds: 20 }),
+    );
 
     expect(Object.fromEntries(result.statuses)).toEqual({ 503: 5, 202: 4, 409: 1 });
     expect(result.latencies).toHaveLength(4);
@@ -217,7 +201,9 @@ describe('patient people', () => {
   test('send nothing when the time is over', async () => {
     const at = await serve((_request, response) => response.end('{}'));
 
-    const result = await runPatientLoad({ ...at, connections: 2, requests: gets(1_000_000), seconds: 0.2 });
+    const result = await withConnections(at, 2, (connections) =>
+      runPatientLoad({ connections, requests: gets(1_000_000), seconds: 0.2 }),
+    );
 
     expect(countsOf(result, 200).answered).toBeGreaterThan(0);
     expect(countsOf(result, 200).all).toBeLessThan(1_000_000);

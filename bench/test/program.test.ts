@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import os from 'node:os';
 import path from 'node:path';
 import { createProgram } from '../src/program';
 
@@ -52,6 +53,7 @@ test('the purchases’ benchmark has a default for each of its arguments, and ma
     rounds: 5,
     purchases: 32_000,
     connections: 256,
+    workers: os.availableParallelism(),
     sustainedSeconds: 30,
     gatewayRate: 10_000,
     serviceRate: 15_000,
@@ -80,6 +82,7 @@ test.each([
   [['gateway', '--memory-minutes', '-1'], /'--memory-minutes <n>'.*Expected a whole number from 0/],
   [['seckill', '--parts', 'speed'], /'--parts <parts...>'.*Allowed choices are peak/],
   [['gateway', 'twice'], /too many arguments/],
+  [['seckill', '--workers', '65'], /'--workers <n>'.*Expected a whole number from 1 to 64/],
   [['seckill', '--rounds', 'x'], /'--rounds <n>'.*Expected a whole number from 1/],
   [
     ['seckill', '--profile', 'gateway', 'gatway'],

@@ -1,4 +1,5 @@
 import { percentile } from '@onrush/e2e/parallel';
+import { withConnections } from '../connections';
 import { countsOf } from '../load';
 import { runPacedLoad } from '../paced-load';
 import type { BenchResult } from '../results';
@@ -38,13 +39,9 @@ async function measure(
   { requestsPerSecond, seconds }: { requestsPerSecond: number; seconds: number },
 ): Promise<LatencyRound> {
   const requests = (await readers()).requestsFor(target);
-  const load = await runPacedLoad({
-    ...systems.at[target],
-    connections: readConnections,
-    requests,
-    requestsPerSecond,
-    seconds,
-  });
+  const load = await withConnections(systems.at[target], readConnections, (connections) =>
+    runPacedLoad({ connections, requests, requestsPerSecond, seconds }),
+  );
   systems.trimLogs();
   const { latencies } = load;
   return {

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { countsOf, runLoad } from '../load';
+import { withConnections } from '../connections';
+import { countsOf, runTimedLoad } from '../load';
 import type { BenchResult } from '../results';
 import { round, slopeOf, spreadOf, type Spread } from '../statistics';
 import { readConnections, type Bench } from './readers';
@@ -27,13 +28,9 @@ export async function measureMemory(bench: Bench, minutes: number): Promise<Memo
   const began = performance.now();
   const minute = () => (performance.now() - began) / 60_000;
   let isOver = false;
-  const load = runLoad({
-    ...systems.at.gateway,
-    connections: readConnections,
-    requests,
-    seconds: minutes * 60,
-    keepLatencies: false,
-  }).finally(() => (isOver = true));
+  const load = withConnections(systems.at.gateway, readConnections, (connections) =>
+    runTimedLoad({ connections, requests, seconds: minutes * 60 }),
+  ).finally(() => (isOver = true));
 
   let nextLine = 1;
   for (;;) {

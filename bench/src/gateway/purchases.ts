@@ -1,9 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { createInternalTokens, internalTokenHeader } from '@onrush/chassis/internal-tokens';
 import type { Buyer } from '@onrush/e2e/buyers';
+import { authorizationOf, buyRequest } from '../buy-request';
+import type { Address } from '../connection';
+import { withConnections } from '../connections';
+import { httpRequest, type LoadRequest } from '../http-wire';
+import { countsOf, runLoad, type LoadResult } from '../load';
 import { processesOf } from '../processor-time';
 import type { BenchResult } from '../results';
-import { describeRound, metricsOf, rushByHttp, sell, type SaleRound } from '../sale';
+import { describeRound, metricsOf, requestCount, sell, type Rush, type SaleRound } from '../sale';
 import { createBuyers } from '../stage';
 import { ratioOf } from '../statistics';
 import type { Bench } from './readers';
@@ -34,8 +39,7 @@ export async function measurePurchases(bench: Bench, options: PurchaseOptions): 
         at: bench.systems.buyAt[front],
         connections: options.connections,
         purchases,
-        people: await buyers(),
-        headersOf: headersOf[front](bench),
+        headers: await Promise.all((await buyers()).map(headersOf[front](bench))),
       }),
     });
   for (const front of fronts)
@@ -56,11 +60,32 @@ export async function measurePurchases(bench: Bench, options: PurchaseOptions): 
   return measured;
 }
 
+/** Each buyer has opened the page before: whoever checks their tokens has seen every one of them once. */
+const rushByHttp =
+  (options: {
+    at: Address;
+    connections: number;
+    purchases: number;
+    headers: Record<string, string>[];
+  }): Rush =>
+  async (activityId) => {
+    const { at, headers, purchases } = options;
+    const load = (requests: LoadRequest[]): Promise<LoadResult> =>
+      withConnections(at, options.connections, (connections) => runLoad({ connections, requests }));
+    const page = `GET /api/v1/seckill/activities/${activityId}/reservations`;
+    const opened = await load(headers.map((ofBuyer) => httpRequest(page, ofBuyer)));
+    if (countsOf(opened, 200).failed > 0) throw new Error('a buyer could not open the page before the sale');
+    const requests = Array.from({ length: requestCount(purchases) }, (_, index) =>
+      buyRequest(activityId, { headers: headers[index % headers.length], key: `k${index}` }),
+    );
+    return () => load(requests);
+  };
+
 type HeadersOf = (buyer: Buyer) => Promise<Record<string, string>>;
 
 /** The gateway checks access tokens; behind nginx nobody does, so its buyers bring what the gateway would have made of them. */
 const headersOf: Record<Front, (bench: Bench) => HeadersOf> = {
-  gateway: () => (buyer) => Promise.resolve({ Authorization: `Bearer ${buyer.accessToken}` }),
+  gateway: () => (buyer) => Promise.resolve(authorizationOf(buyer)),
   nginx: ({ stage: { fleet } }) => {
     const read = (file: string): never => JSON.parse(readFileSync(file, 'utf8')) as never;
     const tokens = createInternalTokens({

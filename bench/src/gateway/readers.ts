@@ -1,6 +1,8 @@
 import type { Buyer } from '@onrush/e2e/buyers';
+import { authorizationOf } from '../buy-request';
 import type { LoadRequest } from '../http-wire';
 import { httpRequest } from '../http-wire';
+import { withConnections } from '../connections';
 import { countsOf, runLoad } from '../load';
 import { createBuyers, type Stage } from '../stage';
 import { askedRoutes } from './gateway-environment';
@@ -29,10 +31,10 @@ export function createReaders(stage: Stage, { at }: Systems): () => Promise<Read
   return async () => {
     const people = await logIn();
     if (known?.people === people) return known.readers;
-    const proxied = people.map(({ accessToken }) =>
-      httpRequest(askedRoutes.proxied, { Authorization: `Bearer ${accessToken}` }),
+    const proxied = people.map((person) => httpRequest(askedRoutes.proxied, authorizationOf(person)));
+    const seen = await withConnections(at.gateway, readConnections, (connections) =>
+      runLoad({ connections, requests: proxied }),
     );
-    const seen = await runLoad({ ...at.gateway, connections: readConnections, requests: proxied });
     if (countsOf(seen, 200).failed > 0)
       throw new Error(`the gateway refused readers: ${[...seen.statuses].join('; ')}`);
     const cached = [httpRequest(askedRoutes.cached, {})];

@@ -1,4 +1,5 @@
-import { countsOf, runLoad } from '../load';
+import { withConnections } from '../connections';
+import { countsOf, runTimedLoad } from '../load';
 import { processesOf, processorTimes, timePerRequest, type ProcessorTimes } from '../processor-time';
 import type { BenchResult } from '../results';
 import { ratioOf, spreadOf } from '../statistics';
@@ -50,13 +51,9 @@ async function measure(
   const processes = [...systems.processes(), ...processesOf(stage.fleet)];
   const seenBefore = await systems.upstreamSeen();
   const usedBefore = processorTimes(processes);
-  const load = await runLoad({
-    ...systems.at[target],
-    connections: readConnections,
-    requests,
-    seconds,
-    keepLatencies: false,
-  });
+  const load = await withConnections(systems.at[target], readConnections, (connections) =>
+    runTimedLoad({ connections, requests, seconds }),
+  );
   const { answered, failed } = countsOf(load, 200);
   if (answered === 0) throw new Error(`${target} answered nothing: ${[...load.statuses].join('; ')}`);
   const processorTime = timePerRequest(usedBefore, processorTimes(processes), answered);

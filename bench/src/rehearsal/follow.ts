@@ -2,8 +2,9 @@ import { until } from '@onrush/e2e/activity';
 import type { Buyer } from '@onrush/e2e/buyers';
 import { inParallel } from '@onrush/e2e/parallel';
 import { cancel, newHistory, pay, type Ticket } from '@onrush/e2e/sale-client';
+import { buyPath } from '../buy-request';
 import type { RehearsalOptions } from './program';
-import { buyPath, keyOf, shareOf } from './rush';
+import { keyOf, shareOf } from './rush';
 import { read, reservationsOf, type Rehearsal } from './stage';
 
 /** The staff's reconciliation of the activity, as far as it is asked here. */

@@ -1,6 +1,7 @@
 import type { Buyer } from '@onrush/e2e/buyers';
 import { percentile } from '@onrush/e2e/parallel';
-import { httpRequest, type LoadRequest } from '../http-wire';
+import { authorizationOf, buyRequest } from '../buy-request';
+import { withConnections } from '../connections';
 import { runPacedLoad } from '../paced-load';
 import type { RehearsalOptions } from './program';
 import type { Rehearsal } from './stage';
@@ -21,7 +22,6 @@ export interface Rush {
 const answers = new Set([202, 409]);
 
 export const keyOf = (buyer: Buyer): string => `rehearsal-${buyer.id}`;
-export const buyPath = (activityId: string): string => `/api/v1/seckill/activities/${activityId}/buy`;
 export const shareOf = <T>(items: T[], share: number): T[] =>
   items.slice(0, Math.round(items.length * share));
 
@@ -36,24 +36,16 @@ export async function rush(
   { buyers, options }: { buyers: Buyer[]; options: RehearsalOptions },
 ): Promise<Rush> {
   const greedy = greedyOf(buyers, options);
-  const request = (buyer: Buyer, key: string): LoadRequest =>
-    httpRequest(
-      `POST ${buyPath(activityId)}`,
-      { Authorization: `Bearer ${buyer.accessToken}`, 'Idempotency-Key': key },
-      '{"quantity":1}',
-    );
+  const request = (buyer: Buyer, key: string) =>
+    buyRequest(activityId, { headers: authorizationOf(buyer), key });
   const requests = buyers.flatMap((buyer) => [
     request(buyer, keyOf(buyer)),
     ...(greedy.has(buyer) ? [request(buyer, `${keyOf(buyer)}-more`)] : []),
   ]);
-  const { rate, connections } = options;
-  const load = await runPacedLoad({
-    ...at,
-    connections: Math.min(connections, requests.length),
-    requests,
-    requestsPerSecond: rate,
-    seconds: requests.length / rate,
-  });
+  const { rate } = options;
+  const load = await withConnections(at, Math.min(options.connections, requests.length), (connections) =>
+    runPacedLoad({ connections, requests, requestsPerSecond: rate, seconds: requests.length / rate }),
+  );
   const latencies = [...load.latencies, ...load.refusalLatencies];
   const failed = [...load.statuses].filter(([status]) => !answers.has(status));
   return {

@@ -1,12 +1,12 @@
 import { percentile } from '@onrush/e2e/parallel';
-import { countsOf, type LoadResult } from '../load';
-import { runPatientLoad } from '../patient-load';
-import { processesOf } from '../processor-time';
+import type { Connection } from '../connection';
+import { withConnections } from '../connections';
+import { countsOf, runPatientLoad, type LoadResult } from '../load';
 import type { BenchResult } from '../results';
 import { sell } from '../sale';
 import type { Stage } from '../stage';
 import { signCrowd, type CrowdBuyer } from './crowd';
-import { arrive, throughGateway } from './targets';
+import { arrive, gatewayOf, throughGateway } from './targets';
 
 export interface OverloadOptions {
   seconds: number;
@@ -29,19 +29,23 @@ export const steps = [1, 2, 10];
 const mostPerSecond = 15_000;
 
 /** One, two and ten times as many at once as the peak needs, who come back when they are told to. */
-export async function measureOverload(stage: Stage, options: OverloadOptions): Promise<OverloadStep[]> {
-  const people = await stage.step('buyers of the overload arrive', async () => {
-    const crowd = await signCrowd(stage, mostPerSecond * options.seconds);
-    await arrive(stage, crowd);
-    return crowd;
-  });
+export async function measureOverload(
+  stage: Stage,
+  { seconds, connections }: OverloadOptions,
+): Promise<OverloadStep[]> {
+  const people = await signCrowd(stage, mostPerSecond * seconds);
   const measured: OverloadStep[] = [];
   for (const times of steps) {
-    const { load, oversold } = await stage.step(
-      `${times} × ${options.connections} at once for ${options.seconds} s`,
-      () => rush(stage, people, { ...options, connections: times * options.connections }),
-    );
-    const one = { ...stepOf(times, load), oversold };
+    const atOnce = times * connections;
+    const one = await withConnections(gatewayOf(stage), atOnce, async (opened) => {
+      await stage.step(`${people.length} buyers arrive on ${atOnce} connections`, () =>
+        arrive(stage, opened, people),
+      );
+      return stage.step(`${times} × ${connections} at once for ${seconds} s`, async () => {
+        const { load, oversold } = await rush(stage, people, { seconds, connections: opened });
+        return { ...stepOf(times, load), oversold };
+      });
+    });
     measured.push(one);
     stage.say(
       `    ${Math.round(one.acceptedPerSecond)} purchases/s, p99 ${one.admittedP99.toFixed(1)} ms; refused ${Math.round(one.refusedPerSecond)}/s, p99 ${one.refusedP99.toFixed(1)} ms`,
@@ -53,16 +57,14 @@ export async function measureOverload(stage: Stage, options: OverloadOptions): P
 async function rush(
   stage: Stage,
   people: CrowdBuyer[],
-  { seconds, connections }: OverloadOptions,
+  { seconds, connections }: { seconds: number; connections: Connection[] },
 ): Promise<{ load: LoadResult; oversold: number }> {
   let load: LoadResult | undefined;
   const { oversold } = await sell(stage, {
-    title: `Bench overload ${connections}`,
+    title: `Bench overload ${connections.length}`,
     purchases: people.length,
-    perUserLimit: 1,
-    processes: processesOf(stage.fleet),
-    rush: throughGateway(stage, people, async (at) => {
-      load = await runPatientLoad({ ...at, connections, seconds });
+    rush: throughGateway(people, async (requests) => {
+      load = await runPatientLoad({ connections, requests, seconds });
       return load;
     }),
   });

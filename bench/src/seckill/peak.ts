@@ -1,11 +1,11 @@
+import type { Connection } from '../connection';
+import { withConnections } from '../connections';
 import { runLoad } from '../load';
-import { processesOf } from '../processor-time';
 import type { BenchResult } from '../results';
 import { describeRound, metricsOf, requestCount, sell, type SaleRound } from '../sale';
 import { renewed, type Stage } from '../stage';
 import { ratioOf } from '../statistics';
-import { arrive, straightAtService, targets, throughGateway, type Target } from './targets';
-import { signCrowd } from './crowd';
+import { gather, gatewayOf, straightAtService, targets, throughGateway, type Target } from './targets';
 
 export type Peak = Record<Target, SaleRound[]>;
 
@@ -16,27 +16,27 @@ export interface PeakOptions {
 }
 
 /** Closed loop, as fast as it goes: the two targets in turn, each round a sale of its own. */
-export async function measurePeak(stage: Stage, options: PeakOptions): Promise<Peak> {
-  const { rounds, purchases, connections } = options;
-  const { say, step } = stage;
-  const crowd = renewed(() =>
-    step(`${requestCount(purchases)} buyers arrive`, async () => {
-      const people = await signCrowd(stage, requestCount(purchases));
-      await arrive(stage, people);
-      return people;
-    }),
+export const measurePeak = (stage: Stage, options: PeakOptions): Promise<Peak> =>
+  withConnections(gatewayOf(stage), options.connections, (connections) =>
+    measureRounds(stage, connections, options),
   );
+
+async function measureRounds(
+  stage: Stage,
+  connections: Connection[],
+  { rounds, purchases }: PeakOptions,
+): Promise<Peak> {
+  const { say, step } = stage;
+  const crowd = renewed(() => gather(stage, connections, { count: requestCount(purchases) }));
   const runRound = async (target: Target, number: number, units: number) => {
     const people = (await crowd()).slice(0, requestCount(units));
     return sell(stage, {
       title: `Bench round ${number} ${target}`,
       purchases: units,
-      perUserLimit: 1,
-      processes: processesOf(stage.fleet),
       rush:
         target === 'gateway'
-          ? throughGateway(stage, people, (load) => runLoad({ ...load, connections }))
-          : straightAtService(stage, people, { inFlight: connections }),
+          ? throughGateway(people, (requests) => runLoad({ connections, requests }))
+          : straightAtService(stage, people, { inFlight: connections.length }),
     });
   };
   for (const target of targets)

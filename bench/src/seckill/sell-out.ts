@@ -1,11 +1,11 @@
 import { percentile } from '@onrush/e2e/parallel';
+import type { Connection } from '../connection';
+import { withConnections } from '../connections';
 import { countsOf, runLoad } from '../load';
-import { processesOf } from '../processor-time';
 import type { BenchResult } from '../results';
 import { sell, type SaleRound } from '../sale';
 import type { Stage } from '../stage';
-import { signCrowd, type CrowdBuyer } from './crowd';
-import { arrive, gatewayOf, purchasesOf, throughGateway } from './targets';
+import { gather, gatewayOf, purchasesOf, throughGateway } from './targets';
 
 export interface SellOutOptions {
   /** Units, and buyers with one each. */
@@ -21,53 +21,36 @@ export interface SellOut {
 }
 
 /** As many buyers as units, at once; and then as many again, who are too late. */
-export async function measureSellOut(stage: Stage, options: SellOutOptions): Promise<SellOut> {
-  const { units, connections } = options;
+export const measureSellOut = (stage: Stage, { units, connections }: SellOutOptions): Promise<SellOut> =>
+  withConnections(gatewayOf(stage), connections, (opened) => sellOut(stage, opened, units));
+
+async function sellOut(stage: Stage, connections: Connection[], units: number): Promise<SellOut> {
   const { say, step } = stage;
-  const arriving = (name: string) =>
-    step(`${units} ${name} arrive`, async () => {
-      const crowd = await signCrowd(stage, units);
-      await arrive(stage, crowd);
-      return crowd;
-    });
-  const early = await arriving('buyers');
+  const early = await gather(stage, connections, { count: units });
   let soldActivity = '';
   const sale = await step(`${units} units to ${units} buyers`, () =>
     sell(stage, {
       title: 'Bench sell-out',
       purchases: units,
-      perUserLimit: 1,
-      processes: processesOf(stage.fleet),
       rush: (activityId) => {
         soldActivity = activityId;
-        return throughGateway(stage, early, (load) => runLoad({ ...load, connections }))(activityId);
+        return throughGateway(early, (requests) => runLoad({ connections, requests }))(activityId);
       },
     }),
   );
   say(
     `    the last order is in MySQL ${(units / sale.perSecond + sale.drainSeconds).toFixed(1)} s after the first request`,
   );
-  const late = await arriving('late buyers');
-  const refused = await step(`${units} late buyers`, () =>
-    refuse(stage, { activityId: soldActivity, late, connections }),
-  );
+  const late = await gather(stage, connections, { count: units, name: 'late buyers' });
+  const requests = purchasesOf(soldActivity, late);
+  const load = await step(`${units} late buyers`, () => runLoad({ connections, requests }));
+  const { answered: refused, failed: wronglyAnswered } = countsOf(load, 409);
+  const refusedPerSecond = refused / load.seconds;
+  const refusedP99 = percentile(load.refusalLatencies, 0.99);
   say(
-    `    ${Math.round(refused.refusedPerSecond)} refusals/s, p99 ${refused.refusedP99.toFixed(1)} ms, answered otherwise ${refused.wronglyAnswered}`,
+    `    ${Math.round(refusedPerSecond)} refusals/s, p99 ${refusedP99.toFixed(1)} ms, answered otherwise ${wronglyAnswered}`,
   );
-  return { sale, ...refused };
-}
-
-async function refuse(
-  stage: Stage,
-  { activityId, late, connections }: { activityId: string; late: CrowdBuyer[]; connections: number },
-): Promise<Omit<SellOut, 'sale'>> {
-  const requests = purchasesOf(activityId, late);
-  const load = await runLoad({ ...gatewayOf(stage), connections, requests });
-  return {
-    refusedPerSecond: countsOf(load, 409).answered / load.seconds,
-    refusedP99: percentile(load.refusalLatencies, 0.99),
-    wronglyAnswered: countsOf(load, 409).failed,
-  };
+  return { sale, refusedPerSecond, refusedP99, wronglyAnswered };
 }
 
 export const sellOutMetrics = (

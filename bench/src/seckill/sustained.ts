@@ -1,10 +1,10 @@
+import { withConnections } from '../connections';
 import { runPacedLoad } from '../paced-load';
-import { processesOf } from '../processor-time';
 import type { BenchResult } from '../results';
-import { sell, type SaleRound } from '../sale';
+import { cpuMetric, describeRound, sell, type Rush, type SaleRound } from '../sale';
 import type { Stage } from '../stage';
-import { signCrowd } from './crowd';
-import { arrive, straightAtService, targets, throughGateway, type Target } from './targets';
+import { signCrowd, type CrowdBuyer } from './crowd';
+import { gather, gatewayOf, straightAtService, targets, throughGateway, type Target } from './targets';
 
 export interface SustainedOptions {
   seconds: number;
@@ -13,53 +13,37 @@ export interface SustainedOptions {
 }
 
 /** Enough that an answer of 100 ms keeps nobody waiting for a connection. */
-const connections = 2_048;
+const connectionCount = 2_048;
 
 /** Open loop: each buyer comes at his time, whether those before him have their answers or not. */
 export async function measureSustained(
   stage: Stage,
   { seconds, rates }: SustainedOptions,
 ): Promise<Record<Target, SaleRound>> {
-  const measure = async (target: Target): Promise<SaleRound> => {
-    const rate = rates[target];
-    const purchases = rate * seconds;
-    const people = await stage.step(`${purchases} buyers arrive, ${target}`, async () => {
-      const crowd = await signCrowd(stage, purchases);
-      if (target === 'gateway') await arrive(stage, crowd);
-      return crowd;
-    });
-    const paced = { requestsPerSecond: rate, seconds, connections };
-    const round = await stage.step(`${rate} a second for ${seconds} s, ${target}`, () =>
-      sell(stage, {
-        title: `Bench sustained ${target}`,
-        purchases,
-        perUserLimit: 1,
-        processes: processesOf(stage.fleet),
-        rush:
-          target === 'gateway'
-            ? throughGateway(stage, people, (load) => runPacedLoad({ ...load, ...paced }))
-            : straightAtService(stage, people, { perSecond: rate }),
-      }),
+  const measure = async (target: Target, people: CrowdBuyer[], rush: Rush): Promise<SaleRound> => {
+    const round = await stage.step(`${rates[target]} a second for ${seconds} s, ${target}`, () =>
+      sell(stage, { title: `Bench sustained ${target}`, purchases: people.length, rush }),
     );
-    stage.say(`    ${describe(round)}`);
+    stage.say(`    ${describeRound(round)}`);
     return round;
   };
-  const [gateway, service] = targets;
-  return {
-    gateway: await measure(gateway as Target),
-    service: await measure(service as Target),
-  };
+  const gateway = await withConnections(gatewayOf(stage), connectionCount, async (connections) => {
+    const people = await gather(stage, connections, { count: rates.gateway * seconds });
+    const paced = { connections, requestsPerSecond: rates.gateway, seconds };
+    const rush = throughGateway(people, (requests) => runPacedLoad({ ...paced, requests }));
+    return measure('gateway', people, rush);
+  });
+  const people = await signCrowd(stage, rates.service * seconds);
+  const rush = straightAtService(stage, people, { perSecond: rates.service });
+  return { gateway, service: await measure('service', people, rush) };
 }
-
-const describe = (round: SaleRound): string =>
-  `${Math.round(round.perSecond)} purchases/s, p50 ${round.p50.toFixed(1)} ms, p99 ${round.p99.toFixed(1)} ms, oversold ${round.oversold}, failed ${round.failed}, all are orders after ${round.drainSeconds.toFixed(1)} s more`;
 
 export const sustainedMetrics = (
   rounds: Record<Target, SaleRound>,
   { seconds, rates }: SustainedOptions,
 ): BenchResult['metrics'] =>
   Object.fromEntries(
-    targets.flatMap((target) => {
+    targets.flatMap((target): [string, number][] => {
       const round = rounds[target];
       const of = (name: string) => `sustained_${target}_${name}`;
       return [
@@ -69,6 +53,10 @@ export const sustainedMetrics = (
         [of('p99_ms'), round.p99],
         [of('error_share'), round.failed / (rates[target] * seconds)],
         [of('drain_seconds'), round.drainSeconds],
+        ...[...round.processorTime].map(([process, used]): [string, number] => [
+          cpuMetric(`sustained_${target}`, process),
+          used,
+        ]),
       ];
     }),
   );
