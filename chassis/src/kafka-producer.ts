@@ -6,10 +6,10 @@ import {
   type Producer,
   type TopicMessages,
 } from 'kafkajs';
-import type { NewEvent } from './message-broker';
+import type { OutgoingEvent } from './message-broker';
 
 /** What travels beside the JSON payload. */
-export function headersOf(event: NewEvent): IHeaders {
+export function headersOf(event: OutgoingEvent): IHeaders {
   return {
     id: event.id,
     type: event.type,
@@ -82,7 +82,7 @@ export function createProducer(kafka: Kafka): EventProducer {
 /** In pieces that the broker takes, in order: a backlog of any size gets through. */
 export async function sendEvents(
   producer: EventProducer,
-  events: NewEvent[],
+  events: OutgoingEvent[],
   topicOf: (type: string) => string,
 ): Promise<void> {
   let piece: { type: string; message: Message }[] = [];
@@ -98,7 +98,7 @@ export async function sendEvents(
     bytes = 0;
   };
   for (const event of events) {
-    const value = Buffer.from(JSON.stringify(event.payload));
+    const value = Buffer.from('json' in event ? event.json : JSON.stringify(event.payload));
     const size = value.length + event.key.length + bytesBeside;
     if (bytes + size > mostBytesAtOnce) await sendPiece();
     piece.push({ type: event.type, message: { key: event.key, value, headers: headersOf(event) } });

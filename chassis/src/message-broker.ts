@@ -23,6 +23,9 @@ export interface NewEvent {
   payload: unknown;
 }
 
+/** The same with its payload as the JSON that travels: whoever has the text need not read it and write it again. */
+export type OutgoingEvent = NewEvent | (Omit<NewEvent, 'payload'> & { json: string });
+
 export interface ReceivedEvent<T> extends Omit<NewEvent, 'payload'> {
   payload: T;
   topic: string;
@@ -58,7 +61,7 @@ export interface Subscription {
 /** Carries events between services, at least once. Kafka is its one adapter. */
 export interface MessageBroker extends Component {
   /** Resolves when all in-sync replicas have all of them. */
-  publish(events: NewEvent[]): Promise<void>;
+  publish(events: OutgoingEvent[]): Promise<void>;
   ensureTopics(types: string[]): Promise<void>;
   subscribe(subscription: Subscription): Consumer;
 }
