@@ -86,6 +86,20 @@ test('an order shows its ticket, its price and its history, to its owner alone',
   expect((await cancel(reservation.order_no, 2)).status).toBe(404);
 });
 
+test('an order of the version before, whose creation is a row of its history, shows it once', async () => {
+  const reservation = fixture.reserve();
+  await fixture.publishReserved(reservation);
+  await statusIs(reservation.order_no, 'CREATED');
+  await fixture.db.query(
+    `INSERT INTO order_history (order_id, from_status, to_status, changed_at, changed_by) VALUES (?, NULL, 'CREATED', NOW(3), 'user:1')`,
+    [reservation.order_no],
+  );
+
+  const { history } = (await read(reservation.order_no)).body.data;
+
+  expect(history).toEqual([expect.objectContaining({ from: null, to: 'CREATED', by: 'user:1' })]);
+});
+
 test('an order that is not paid in time is cancelled, by the timer', async () => {
   await fixture.restart({ orderSweepSeconds: 3_600 });
   const cancelled = await fixture.kafka.collect(orderCancelled);
