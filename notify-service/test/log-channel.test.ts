@@ -42,7 +42,10 @@ const count = async (sql: string, userId: string) => {
 const notificationsOf = (userId: string) =>
   count('SELECT COUNT(*) AS n FROM notifications WHERE user_id = ?', userId);
 const eventsOf = (userId: string) =>
-  count(`SELECT SUM(events) AS n FROM outbox_batches WHERE body LIKE CONCAT('%"key":"', ?, '"%')`, userId);
+  count(
+    `SELECT SUM(events) AS n FROM outbox_batches WHERE body LIKE CONCAT('%"user_id":"', ?, '"%')`,
+    userId,
+  );
 
 test('a few notifications are a line each, without what they say', async () => {
   const { deps, lines } = setUp();
