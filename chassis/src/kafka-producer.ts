@@ -1,11 +1,5 @@
-import {
-  Partitioners,
-  type IHeaders,
-  type Kafka,
-  type Message,
-  type Producer,
-  type TopicMessages,
-} from 'kafkajs';
+import type { IHeaders, Kafka, Message, Producer, TopicMessages } from 'kafkajs';
+import { createPartitioner } from './kafka-partitioner';
 import type { OutgoingEvent } from './message-broker';
 
 /** What travels beside the JSON payload. */
@@ -46,7 +40,7 @@ export function createProducer(kafka: Kafka): EventProducer {
     const producer = kafka.producer({
       idempotent: true,
       maxInFlightRequests: 1,
-      createPartitioner: Partitioners.DefaultPartitioner,
+      createPartitioner,
     });
     await producer.connect();
     return (current = producer);

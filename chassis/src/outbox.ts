@@ -168,9 +168,20 @@ function giveWay(error: unknown): undefined {
 /** An event is two lines of JSON, its head and its payload: the relay passes the second on as it is. */
 const linesPerEvent = 2;
 
-type Head = Omit<NewEvent, 'payload' | 'occurredAt'> & { occurredAt: string };
+type Head = [
+  id: string,
+  type: string,
+  version: number,
+  key: string,
+  occurredAtMs: number,
+  traceparent?: string,
+];
 
-const linesOf = ({ payload, ...head }: NewEvent): string[] => [JSON.stringify(head), JSON.stringify(payload)];
+const linesOf = ({ id, type, version, key, occurredAt, traceparent, payload }: NewEvent): string[] => {
+  const head: Head = [id, type, version, key, occurredAt.getTime()];
+  if (traceparent) head.push(traceparent);
+  return [JSON.stringify(head), JSON.stringify(payload)];
+};
 
 /** The lines of each row. */
 function inRows(events: NewEvent[]): string[][] {
@@ -194,8 +205,9 @@ function eventsIn(body: string): OutgoingEvent[] {
   const lines = body.split('\n');
   return Array.from({ length: lines.length / linesPerEvent }, (_, index) => {
     const at = index * linesPerEvent;
-    const head = JSON.parse(lines[at] ?? '') as Head;
-    return { ...head, occurredAt: new Date(head.occurredAt), json: lines[at + 1] ?? '' };
+    const [id, type, version, key, occurredAtMs, traceparent] = JSON.parse(lines[at] ?? '') as Head;
+    const event = { id, type, version, key, occurredAt: new Date(occurredAtMs), json: lines[at + 1] ?? '' };
+    return traceparent ? { ...event, traceparent } : event;
   });
 }
 
