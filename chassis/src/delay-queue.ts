@@ -34,6 +34,9 @@ export interface DelayQueueOptions<T> {
 }
 
 const claimScript = loadScript<string[]>(__dirname, 'claim-jobs-2.lua');
+const scheduleScript = loadScript<number>(__dirname, 'schedule-jobs-2.lua');
+/** What one run of the script takes without keeping Redis from others for more than a millisecond. */
+const scheduledAtOnce = 500;
 const longestBackoffMs = 60_000;
 
 /**
@@ -126,14 +129,13 @@ export function createDelayQueue<T>(options: DelayQueueOptions<T>): DelayQueue<T
       await loop;
     },
     async schedule(wanted) {
-      if (wanted.length === 0) return;
-      const transaction = redis.multi();
-      // The payload goes first: a claimed id always has one.
-      for (const { id, dueAt, payload } of wanted) {
-        transaction.hsetnx(jobs, id, JSON.stringify({ dueAt: dueAt.getTime(), payload }));
+      for (let from = 0; from < wanted.length; from += scheduledAtOnce) {
+        const args = wanted.slice(from, from + scheduledAtOnce).flatMap(({ id, dueAt, payload }) => {
+          const dueMs = dueAt.getTime();
+          return [id, dueMs, JSON.stringify({ dueAt: dueMs, payload })];
+        });
+        await scheduleScript.run(redis, [due, jobs], args);
       }
-      transaction.zadd(due, 'NX', ...wanted.flatMap(({ id, dueAt }) => [dueAt.getTime(), id]));
-      await transaction.exec();
     },
     cancel: remove,
     size: () => redis.zcard(due),

@@ -124,7 +124,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const { batch, resolveOffset, heartbeat, commitOffsetsIfNecessary, isRunning, isStale } = payload;
     const handler = handlers.get(batch.topic);
     if (!handler) return;
-    const size = subscription.maxBatch ?? 500;
+    const size = handler.maxBatch;
     for (let from = 0; from < batch.messages.length; from += size) {
       if (stopping || !isRunning() || isStale()) return;
       const messages = batch.messages.slice(from, from + size);

@@ -1,15 +1,9 @@
-import {
-  Partitioners,
-  type IHeaders,
-  type Kafka,
-  type Message,
-  type Producer,
-  type TopicMessages,
-} from 'kafkajs';
-import type { NewEvent } from './message-broker';
+import type { IHeaders, Kafka, Message, Producer, TopicMessages } from 'kafkajs';
+import { createPartitioner } from './kafka-partitioner';
+import type { OutgoingEvent } from './message-broker';
 
 /** What travels beside the JSON payload. */
-export function headersOf(event: NewEvent): IHeaders {
+export function headersOf(event: OutgoingEvent): IHeaders {
   return {
     id: event.id,
     type: event.type,
@@ -46,7 +40,7 @@ export function createProducer(kafka: Kafka): EventProducer {
     const producer = kafka.producer({
       idempotent: true,
       maxInFlightRequests: 1,
-      createPartitioner: Partitioners.DefaultPartitioner,
+      createPartitioner,
     });
     await producer.connect();
     return (current = producer);
@@ -82,7 +76,7 @@ export function createProducer(kafka: Kafka): EventProducer {
 /** In pieces that the broker takes, in order: a backlog of any size gets through. */
 export async function sendEvents(
   producer: EventProducer,
-  events: NewEvent[],
+  events: OutgoingEvent[],
   topicOf: (type: string) => string,
 ): Promise<void> {
   let piece: { type: string; message: Message }[] = [];
@@ -98,7 +92,7 @@ export async function sendEvents(
     bytes = 0;
   };
   for (const event of events) {
-    const value = Buffer.from(JSON.stringify(event.payload));
+    const value = Buffer.from('json' in event ? event.json : JSON.stringify(event.payload));
     const size = value.length + event.key.length + bytesBeside;
     if (bytes + size > mostBytesAtOnce) await sendPiece();
     piece.push({ type: event.type, message: { key: event.key, value, headers: headersOf(event) } });

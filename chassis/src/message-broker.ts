@@ -23,6 +23,9 @@ export interface NewEvent {
   payload: unknown;
 }
 
+/** The same with its payload as the JSON that travels: whoever has the text need not read it and write it again. */
+export type OutgoingEvent = NewEvent | (Omit<NewEvent, 'payload'> & { json: string });
+
 export interface ReceivedEvent<T> extends Omit<NewEvent, 'payload'> {
   payload: T;
   topic: string;
@@ -33,6 +36,8 @@ export interface ReceivedEvent<T> extends Omit<NewEvent, 'payload'> {
 export interface EventHandler {
   definition: EventDefinition<unknown>;
   handle(events: ReceivedEvent<unknown>[]): Promise<void>;
+  /** The most events it gets at once. */
+  maxBatch: number;
 }
 
 export interface Consumer extends Component {
@@ -46,8 +51,6 @@ export interface Subscription {
   /** Every group sees every event; within a group each event goes to one consumer. */
   group: string;
   handlers: EventHandler[];
-  /** The most events a handler gets at once; 500 unless said otherwise. */
-  maxBatch?: number;
   /**
    * Every process sees every event: the group is this consumer's alone, begins with what is published once start() has resolved, and is
    * deleted at stop(). Of a process that was killed, the broker forgets it after a while.
@@ -58,7 +61,7 @@ export interface Subscription {
 /** Carries events between services, at least once. Kafka is its one adapter. */
 export interface MessageBroker extends Component {
   /** Resolves when all in-sync replicas have all of them. */
-  publish(events: NewEvent[]): Promise<void>;
+  publish(events: OutgoingEvent[]): Promise<void>;
   ensureTopics(types: string[]): Promise<void>;
   subscribe(subscription: Subscription): Consumer;
 }
@@ -85,17 +88,19 @@ export function newEvent<T>(definition: EventDefinition<T>, key: string, payload
   };
 }
 
-/** Handles what one fetched batch of one partition holds, in order; it must be safe to run again. */
+/** Handles what one fetched batch of one partition holds, in order; it must be safe to run again. The more at once, the less each costs. */
 export const on = <T>(
   definition: EventDefinition<T>,
   handle: (events: ReceivedEvent<T>[]) => Promise<void>,
-): EventHandler => ({ definition, handle });
+): EventHandler => ({ definition, handle, maxBatch: 2_000 });
 
-/** Handles one event after the other. */
+/** Handles one event after the other, and no more of them than leave the consumer time to tell its group that it is alive. */
 export const onEach = <T>(
   definition: EventDefinition<T>,
   handle: (event: ReceivedEvent<T>) => Promise<void>,
-): EventHandler =>
-  on(definition, async (events) => {
+): EventHandler => ({
+  ...on(definition, async (events) => {
     for (const event of events) await handle(event);
-  });
+  }),
+  maxBatch: 500,
+});

@@ -4,7 +4,7 @@ import { claimEvent, claimEvents, inboxMigrationSql } from '../src/inbox';
 import { newEvent } from '../src/message-broker';
 import { createMetrics } from '../src/metrics';
 import { inTransaction, insertRows, isDuplicateKey, runMigrations } from '../src/mysql';
-import { createOutbox, outboxMigrationSql } from '../src/outbox';
+import { createOutbox, outboxBatchesMigrationSql, outboxMigrationSql } from '../src/outbox';
 import { createTestBroker, type TestBroker } from '../src/testing/broker';
 import { createTestDatabase, type TestDatabase } from '../src/testing/database';
 import { releaseTogether } from '../src/testing/gate';
@@ -17,6 +17,7 @@ class CreateTables1700000000001 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     for (const sql of [
       ...outboxMigrationSql(),
+      ...outboxBatchesMigrationSql(),
       ...inboxMigrationSql(),
       'CREATE TABLE counters (id int PRIMARY KEY, n int NOT NULL)',
     ])
@@ -150,6 +151,68 @@ describe('outbox', () => {
       Array.from({ length: 250 }, (_, index) => index),
     );
     expect(await one.pending()).toBe(0);
+  });
+
+  test('events that are written together are one row, and of many bytes several', async () => {
+    const large = { type: 'thing.large', version: 1, schema: z.object({ text: z.string() }) };
+    const received = await kafka.collect(large);
+    const texts = Array.from({ length: 10 }, (_, index) => `${index}'\\"\n票${'x'.repeat(100_000)}`);
+    const outbox = outboxOf();
+    const rows = () =>
+      database.db.query<{ events: number }[]>('SELECT events FROM outbox_batches ORDER BY id');
+
+    await inTransaction(database.db, (tx) => outbox.add(tx, numbered(0, 150)));
+    const together = await rows();
+    await inTransaction(database.db, (tx) =>
+      outbox.add(
+        tx,
+        texts.map((text) => newEvent(large, 'k', { text })),
+      ),
+    );
+
+    expect(together).toEqual([{ events: 150 }]);
+    expect(await rows()).toEqual([{ events: 150 }, { events: 5 }, { events: 5 }]);
+    expect(await outbox.pending()).toBe(160);
+    await outbox.start();
+    await eventually(async () => (await outbox.pending()) === 0);
+    await outbox.stop();
+    expect(await rows()).toEqual([]);
+    await eventually(() => received.length === 10);
+  });
+
+  test('an event travels as it was given to the outbox', async () => {
+    const text = { type: 'thing.said', version: 3, schema: z.object({ text: z.string() }) };
+    const received = await kafka.collect(text);
+    const said = newEvent(text, 'key', { text: `quotes ' " and \\, \n a line, \u0000 and 票 \u{1F3AB}` });
+    const outbox = outboxOf();
+
+    await inTransaction(database.db, (tx) => outbox.add(tx, [said]));
+    await outbox.start();
+    await eventually(() => received.length === 1);
+    await outbox.stop();
+
+    expect(received).toEqual([expect.objectContaining(said)]);
+  });
+
+  test('what a process of the version before has written goes first', async () => {
+    const received = await kafka.collect(thing);
+    const outbox = outboxOf();
+    const before = newEvent(thing, 'one-key', { n: 1 });
+    await inTransaction(database.db, (tx) => outbox.add(tx, [newEvent(thing, 'one-key', { n: 2 })]));
+    await insertRows(database.db.manager, 'outbox', {
+      columns: ['event_id', 'type', 'version', 'event_key', 'payload', 'occurred_at'],
+      rows: [[before.id, before.type, 1, before.key, '{"n":1}', before.occurredAt]],
+    });
+    const ours = () => received.filter(({ key }) => key === 'one-key');
+
+    expect(await outbox.pending()).toBe(2);
+    await outbox.start();
+    await eventually(() => ours().length === 2);
+    await outbox.stop();
+
+    expect(ours().map(({ payload }) => payload.n)).toEqual([1, 2]);
+    expect(ours()[0]).toMatchObject({ id: before.id, occurredAt: before.occurredAt });
+    expect(await outbox.pending()).toBe(0);
   });
 
   test('what the broker refused stays, and is sent when it is back', async () => {

@@ -133,6 +133,22 @@ describe('delay queue', () => {
     expect(await one.size()).toBe(0);
   });
 
+  test('more jobs than one run of the script takes are all there, each once', async () => {
+    const queue = queueOf('many', () => Promise.resolve());
+    const dueAt = new Date(Date.now() + 3_600_000);
+    const wanted = Array.from({ length: 1_201 }, (_, index) => ({
+      id: `m${index}`,
+      dueAt,
+      payload: { n: index },
+    }));
+
+    await queue.schedule([]);
+    await queue.schedule(wanted);
+    await queue.schedule(wanted);
+
+    expect(await queue.size()).toBe(1_201);
+  });
+
   test('a job that fails comes back, and one whose worker died is taken by another', async () => {
     const attempts: number[] = [];
     const failing = queueOf('failing', (_id, attempt) => {

@@ -41,7 +41,11 @@ const count = async (sql: string, userId: string) => {
 };
 const notificationsOf = (userId: string) =>
   count('SELECT COUNT(*) AS n FROM notifications WHERE user_id = ?', userId);
-const eventsOf = (userId: string) => count('SELECT COUNT(*) AS n FROM outbox WHERE event_key = ?', userId);
+const eventsOf = (userId: string) =>
+  count(
+    `SELECT SUM(events) AS n FROM outbox_batches WHERE body LIKE CONCAT('%"user_id":"', ?, '"%')`,
+    userId,
+  );
 
 test('a few notifications are a line each, without what they say', async () => {
   const { deps, lines } = setUp();

@@ -67,7 +67,7 @@ test('300 reservations become 300 orders; delivered again they change nothing', 
   expect(
     await fixture.count('order_items', 'order_id IN (SELECT id FROM orders WHERE activity_id = 300)'),
   ).toBe(301);
-  expect(await fixture.count('outbox')).toBe(0);
+  expect(await fixture.count('outbox_batches')).toBe(0);
 });
 
 test('an order shows its ticket, its price and its history, to its owner alone', async () => {
@@ -84,6 +84,20 @@ test('an order shows its ticket, its price and its history, to its owner alone',
   });
   expect((await read(reservation.order_no, 2)).status).toBe(404);
   expect((await cancel(reservation.order_no, 2)).status).toBe(404);
+});
+
+test('an order of the version before, whose creation is a row of its history, shows it once', async () => {
+  const reservation = fixture.reserve();
+  await fixture.publishReserved(reservation);
+  await statusIs(reservation.order_no, 'CREATED');
+  await fixture.db.query(
+    `INSERT INTO order_history (order_id, from_status, to_status, changed_at, changed_by) VALUES (?, NULL, 'CREATED', NOW(3), 'user:1')`,
+    [reservation.order_no],
+  );
+
+  const { history } = (await read(reservation.order_no)).body.data;
+
+  expect(history).toEqual([expect.objectContaining({ from: null, to: 'CREATED', by: 'user:1' })]);
 });
 
 test('an order that is not paid in time is cancelled, by the timer', async () => {

@@ -41,7 +41,7 @@ const everything = async () => ({
 
 /** Resolves when all that was to be told has been told. */
 const outboxEmpty = () =>
-  eventually(async () => (await fixture.rows('SELECT id FROM outbox LIMIT 1')).length === 0);
+  eventually(async () => (await fixture.rows('SELECT id FROM outbox_batches LIMIT 1')).length === 0);
 
 test('a signed success is booked, shown and told, with the time of the provider', async () => {
   const payment = await fixture.pending();

@@ -46,7 +46,8 @@ export async function waitUntilSettled(options: {
     );
     let outboxes = 0;
     for (const service of ['seckill', 'order', 'payment'])
-      outboxes += await count(`${schema(service)}.outbox`);
+      for (const table of ['outbox', 'outbox_batches'])
+        outboxes += await count(`${schema(service)}.${table}`);
     return queued + unpaid + cancelledOnly + capturedUnsettled + outboxes + (await redis.xlen(stream));
   };
   try {

@@ -51,16 +51,6 @@ export const orderRepository = {
     const inserted = await insertRows(tx, 'orders', { columns: orderColumns, rows, ignoreDuplicates: true });
     const created = inserted === orders.length ? orders : await onlyOfBatch(tx, batchId, orders);
     await insertItems(tx, created);
-    await insertHistory(
-      tx,
-      created.map((order) => ({
-        orderId: order.id,
-        from: null,
-        to: order.status,
-        at: order.createdAt,
-        by: `user:${order.userId}`,
-      })),
-    );
     return created;
   },
 
@@ -90,14 +80,16 @@ export const orderRepository = {
   },
 
   /** The changes of each of these orders, oldest first, by order id. */
-  async histories(db: DataSource, orderIds: string[]): Promise<Map<string, OrderChange[]>> {
-    if (orderIds.length === 0) return new Map();
+  async histories(db: DataSource, orders: Order[]): Promise<Map<string, OrderChange[]>> {
+    if (orders.length === 0) return new Map();
     const rows = await db.query<HistoryRow[]>(
       'SELECT order_id, from_status, to_status, changed_at, changed_by FROM order_history WHERE order_id IN (?) ORDER BY id',
-      [orderIds],
+      [orders.map((order) => order.id)],
     );
     const byOrder = Map.groupBy(rows, (row) => row.order_id);
-    return new Map([...byOrder].map(([orderId, changes]) => [orderId, changes.map(toChange)]));
+    return new Map(
+      orders.map((order) => [order.id, withCreation(order, (byOrder.get(order.id) ?? []).map(toChange))]),
+    );
   },
 
   /** Newest first; of one user, or of all. */
@@ -188,6 +180,12 @@ interface HistoryRow {
   changed_at: Date;
   changed_by: string;
 }
+
+/** The order itself tells how it began. Orders of versions before have a row of it besides. */
+const withCreation = (order: Order, changes: OrderChange[]): OrderChange[] =>
+  changes[0]?.from === null
+    ? changes
+    : [{ from: null, to: 'CREATED', at: order.createdAt, by: `user:${order.userId}` }, ...changes];
 
 const toChange = (row: HistoryRow): OrderChange => ({
   from: row.from_status,

@@ -16,7 +16,7 @@ export async function findOwnOrder(
 ): Promise<OrderWithHistory> {
   const order = await orderRepository.find(db, orderId);
   if (order?.userId !== userId) throw errors.orderNotFound({ meta: { orderId } });
-  const histories = await orderRepository.histories(db, [orderId]);
+  const histories = await orderRepository.histories(db, [order]);
   return { order, history: histories.get(orderId) ?? [] };
 }
 
@@ -32,9 +32,6 @@ export async function listOrders(
   filter: OrderFilter,
 ): Promise<{ items: OrderWithHistory[]; total: number }> {
   const { items, total } = await orderRepository.list(db, filter);
-  const histories = await orderRepository.histories(
-    db,
-    items.map((order) => order.id),
-  );
+  const histories = await orderRepository.histories(db, items);
   return { items: items.map((order) => ({ order, history: histories.get(order.id) ?? [] })), total };
 }

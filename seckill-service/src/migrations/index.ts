@@ -4,6 +4,7 @@ import { CreateRepairs1700000000003 } from './0003-create-repairs';
 import { AddTokenRequired1700000000004 } from './0004-add-token-required';
 import { AddWaitingRooms1700000000005 } from './0005-add-waiting-rooms';
 import { AddBuckets1700000000006 } from './0006-add-buckets';
+import { CreateOutboxBatches1700000000007 } from './0007-create-outbox-batches';
 
 /** In the order they are applied. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   AddTokenRequired1700000000004,
   AddWaitingRooms1700000000005,
   AddBuckets1700000000006,
+  CreateOutboxBatches1700000000007,
 ];

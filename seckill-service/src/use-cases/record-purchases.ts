@@ -15,7 +15,7 @@ import type { SaleUpkeep } from '../data/sale-upkeep';
 import type { Activity } from '../domain/activity';
 import { byHome } from '../domain/bucket';
 import type { AcceptedPurchase, KeptPurchase, Reservation } from '../domain/reservation';
-import { soldBatch } from '../domain/sale-record';
+import { soldBatch, type WrittenPurchase } from '../domain/sale-record';
 
 export interface RecordPurchases {
   db: DataSource;
@@ -41,19 +41,16 @@ export async function recordPurchases(
   activityId: string,
   purchases: AcceptedPurchase[],
 ): Promise<void> {
-  const activity = await write(deps, activityId, purchases);
-
-  const ledger = await reservationLedger.findMany(
-    deps.db,
-    purchases.map((purchase) => purchase.reservationId),
-  );
+  const { activity, written } = await write(deps, activityId, purchases);
+  const known = await findOthers(deps, purchases, written);
   const reservedAt = new Map(purchases.map((purchase) => [purchase.reservationId, purchase.reservedAt]));
-  await deps.broker.publish(
-    ledger.flatMap((reservation) =>
+  await deps.broker.publish([
+    ...written.map((purchase) => reservedEvent(activity, purchase)),
+    ...known.flatMap((reservation) =>
       eventOf(reservation, activity, reservedAt.get(reservation.id) ?? reservation.updatedAt),
     ),
-  );
-  for (const reservation of ledger) {
+  ]);
+  for (const reservation of known) {
     const { id, status, reason, updatedAt: at } = reservation;
     // The units were never there: only the buyer's right comes back.
     if (status === 'REJECTED') {
@@ -65,19 +62,34 @@ export async function recordPurchases(
   }
 }
 
+/** What the ledger says of those that were not written just now: they were there before, or were refused. */
+async function findOthers(
+  { db }: RecordPurchases,
+  purchases: AcceptedPurchase[],
+  written: WrittenPurchase[],
+): Promise<Reservation[]> {
+  if (written.length === purchases.length) return [];
+  const isWritten = new Set(written.map((purchase) => purchase.reservationId));
+  const others = purchases.filter(({ reservationId }) => !isWritten.has(reservationId));
+  return reservationLedger.findMany(
+    db,
+    others.map((purchase) => purchase.reservationId),
+  );
+}
+
 /** Into the ledger, under the epoch that is the current one when it is committed. */
 async function write(
   deps: RecordPurchases,
   activityId: string,
   purchases: AcceptedPurchase[],
-): Promise<Activity> {
+): Promise<{ activity: Activity; written: WrittenPurchase[] }> {
   for (;;) {
     const activity = await deps.activities.find(activityId);
     if (!activity) throw new Error(`purchases of activity ${activityId}, which the ledger does not know`);
     const taken = await takeIntoEpoch(deps, activity, purchases);
     try {
-      if (!(await writeAll(deps, activity, taken))) await writeOneByOne(deps, activity, taken);
-      return activity;
+      const written = (await writeAll(deps, activity, taken)) ?? (await writeOneByOne(deps, activity, taken));
+      return { activity, written };
     } catch (error) {
       if (!(error instanceof OtherEpoch)) throw error;
     }
@@ -112,12 +124,12 @@ async function takeIntoEpoch(
 
 class WouldOversell extends Error {}
 
-/** One transaction for all, record and all; false, and nothing written, when the activity has not that many units. */
+/** Those that were not there yet, in one transaction for all, record and all; undefined, and nothing written, when the activity has not that many units. */
 async function writeAll(
   { db }: RecordPurchases,
   activity: Activity,
   purchases: AcceptedPurchase[],
-): Promise<boolean> {
+): Promise<WrittenPurchase[] | undefined> {
   const batch = {
     activityId: activity.id,
     batchId: randomUUID(),
@@ -125,16 +137,16 @@ async function writeAll(
     reason: null,
   } as const;
   try {
-    await inTransaction(db, async (tx) => {
+    return await inTransaction(db, async (tx) => {
       const written = await reservationLedger.insertNew(tx, batch, purchases);
-      if (written.length === 0) return;
+      if (written.length === 0) return written;
       const sold = soldBatch(batch.batchId, written);
       if (!(await reservationLedger.addSold(tx, activity, sold.units))) throw new WouldOversell();
       await saleRecordLog.append(tx, activity.id, { kind: 'SOLD', payload: sold });
+      return written;
     });
-    return true;
   } catch (error) {
-    if (error instanceof WouldOversell) return false;
+    if (error instanceof WouldOversell) return undefined;
     throw error;
   }
 }
@@ -144,11 +156,14 @@ async function writeOneByOne(
   deps: RecordPurchases,
   activity: Activity,
   purchases: AcceptedPurchase[],
-): Promise<void> {
+): Promise<WrittenPurchase[]> {
+  const all: WrittenPurchase[] = [];
   for (const purchase of purchases) {
-    if (!(await writeAll(deps, activity, [purchase])))
-      await reject(deps, activity.id, { purchase, reason: 'sold-out' });
+    const written = await writeAll(deps, activity, [purchase]);
+    if (written) all.push(...written);
+    else await reject(deps, activity.id, { purchase, reason: 'sold-out' });
   }
+  return all;
 }
 
 /** The end of a purchase that Redis accepted and that cannot be kept: its buyer can read it, and is told. Once, however often it is called. */
