@@ -44,10 +44,10 @@ export function createProgram(actions: Actions): Command {
     .option('--connections <n>', 'keep-alive connections of the load generator', whole(1, 1_600), 256)
     .option('--workers <n>', 'workers of the gateway', whole(1, 64), os.availableParallelism())
     .option('--sustained-seconds <n>', 'how long the sustained load lasts', whole(1, 120), 30)
-    .option('--gateway-rate <n>', 'purchases a second that are due at the gateway', whole(1, 100_000), 10_000)
-    .option('--service-rate <n>', 'purchases a second that are due at the service', whole(1, 100_000), 15_000)
+    .option('--gateway-rate <n>', 'purchases a second that are due at the gateway', whole(1, 100_000), 10_100)
+    .option('--service-rate <n>', 'purchases a second that are due at the service', whole(1, 100_000), 15_100)
     .option('--units <n>', 'units, and buyers, of the sell-out', whole(1, 400_000), 100_000)
-    .option('--overload-seconds <n>', 'how long each step of the overload lasts', whole(1, 30), 10)
+    .option('--overload-seconds <n>', 'how long each step of the overload lasts', whole(1, 30), 6)
     .addOption(
       new Option(
         '--profile <processes...>',

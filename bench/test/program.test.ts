@@ -55,10 +55,10 @@ test('the purchases’ benchmark has a default for each of its arguments, and ma
     connections: 256,
     workers: os.availableParallelism(),
     sustainedSeconds: 30,
-    gatewayRate: 10_000,
-    serviceRate: 15_000,
+    gatewayRate: 10_100,
+    serviceRate: 15_100,
     units: 100_000,
-    overloadSeconds: 10,
+    overloadSeconds: 6,
   });
   expect(some.actions.seckill).toHaveBeenCalledWith(
     expect.objectContaining({ parts: ['sustained', 'overload'] }),

@@ -22,10 +22,10 @@ const processes = [
 const processNames = processes.map(({ name }) => name);
 const roles = { 'seckill-service': 'api', 'seckill-worker': 'worker' };
 /**
- * What follows a purchase, and may do so a second later: on a busy machine it lets those go first whom somebody waits for, and messages come after the
- * orders that they tell of.
+ * On a busy machine those go first whom somebody waits for. What follows a purchase may do so a second later, and messages come after the orders
+ * that they tell of. The gateway's workers are one session, which the kernel gives one share, however many they are.
  */
-const niceness = { 'seckill-worker': 15, 'order-service': 15, 'notify-service': 19 };
+const niceness = { gateway: -5, 'seckill-worker': 15, 'order-service': 15, 'notify-service': 19 };
 
 /** Here everybody has the same address: what one may do is what all clients of a demo or a benchmark do together. */
 const addressLimit = { address: { rate: 200_000, burst: 400_000 } };

@@ -40,7 +40,7 @@ function hasDied(name, runFolder) {
   return known !== undefined && !known.stopping && birthOf(known.pid) !== known.birth;
 }
 
-/** Starts a process of its own session, with a log and a pid file; it outlives us. `niceness`: above 0, others go first. */
+/** Starts a process of its own session, with a log and a pid file; it outlives us. `niceness`: above 0, others go first; below 0, it goes first where we may say so. */
 function startProcess({ name, command, args, env = process.env, cwd, user, runFolder, logFolder, niceness }) {
   const log = path.join(logFolder ?? localFolder('log'), `${name}.log`);
   if (fs.existsSync(log) && fs.statSync(log).size > longestLogBytes) fs.truncateSync(log);
@@ -67,11 +67,11 @@ function startProcess({ name, command, args, env = process.env, cwd, user, runFo
 
 /** Linux weighs sessions against each other first (autogroups), and niceness counts only within one: ours have a session each. */
 function makeNice(pid, niceness) {
-  os.setPriority(pid, niceness);
   try {
+    os.setPriority(pid, niceness);
     fs.writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
   } catch {
-    // No autogroups here: the niceness alone does it.
+    // No autogroups here, so that the niceness alone does it; or nobody but root may go before others, and the process stays as it is.
   }
 }
 

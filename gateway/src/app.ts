@@ -136,10 +136,11 @@ function createLimits(config: Config, shared: Shared) {
   const limiter = createRateLimiter({ ...shared, limits: shared.live.rateLimits });
   const loopDelay = createLoopDelay();
   const concurrency = createConcurrencyLimit({
-    // A healthy peak has some 500 purchases in flight, and the crowd has 70 % of this.
-    initial: 2_048,
-    min: 1_024,
+    // A healthy peak has some 200 purchases in flight, and the crowd has 70 % of this: room for a stall of a tenth of a second.
+    initial: 1_024,
+    min: 256,
     max: 16_384,
+    rttFloorMs: 25,
     now: () => performance.now(),
     metrics: shared.metrics,
     loopDelayMs: loopDelay.delayMs,

@@ -89,7 +89,7 @@ async function start(ports) {
       args,
       user,
       cwd: folder,
-      niceness: 10,
+      niceness: 15,
     });
     await waitForPort(ports.kafka, { isAlive: () => pidOf('kafka') !== undefined }).catch((error) => {
       throw new Error(`Kafka did not start: ${error.message}\n${lastLines(log)}`);

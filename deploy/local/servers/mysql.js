@@ -98,7 +98,7 @@ async function start(port) {
       args,
       user,
       cwd: localFolder(),
-      niceness: 10,
+      niceness: 15,
     });
     await waitForPort(port, { isAlive: () => pidOf('mysql') !== undefined }).catch((error) => {
       throw new Error(`${kind} did not start: ${error.message}\n${lastLines(log)}`);

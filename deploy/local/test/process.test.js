@@ -77,6 +77,13 @@ test('followers are nice', async () => {
   await stopProcess('nice', at);
 });
 
+test('whoever is to go first starts also where that is not allowed', async () => {
+  const { pid } = await startNode('first', 'setInterval(() => undefined, 1000)', { niceness: -5 });
+
+  expect(os.getPriority(pid)).toBe(process.getuid() === 0 ? -5 : 0);
+  await stopProcess('first', at);
+});
+
 test('the end of a log is for messages', () => {
   const log = path.join(folder, 'some.log');
   fs.writeFileSync(log, 'a\nb\nc\n');
