@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource, EntityManager, MigrationInterface, QueryRunner } from 'typeorm';
 import type { Component } from './lifecycle';
 import type { Logger } from './logger';
 import type { MessageBroker, NewEvent, OutgoingEvent } from './message-broker';
 import type { Metrics } from './metrics';
-import { insertRows, jsonLiteral } from './mysql';
+import { insertRows, jsonLiteral, type MigrationClass } from './mysql';
 
 /** The statements that a service's first migration runs. */
 export const outboxMigrationSql = (): string[] => [
@@ -34,6 +34,20 @@ export const outboxBatchesMigrationSql = (): string[] => [
     PRIMARY KEY (id)
   ) DEFAULT CHARSET=utf8mb4`,
 ];
+
+/** The migration that runs them, the same in every service but for its place in the service's order. */
+export const outboxBatchesMigration = (timestamp: string): MigrationClass =>
+  class implements MigrationInterface {
+    name = `CreateOutboxBatches${timestamp}`;
+
+    async up(runner: QueryRunner): Promise<void> {
+      for (const sql of outboxBatchesMigrationSql()) await runner.query(sql);
+    }
+
+    async down(runner: QueryRunner): Promise<void> {
+      await runner.query('DROP TABLE outbox_batches');
+    }
+  };
 
 /** Events leave in the transaction that changes the state, and reach the broker afterwards, in the order of their rows, at least once. */
 export interface Outbox extends Component {
