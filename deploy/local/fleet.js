@@ -25,7 +25,12 @@ const roles = { 'seckill-service': 'api', 'seckill-worker': 'worker' };
  * On a busy machine those go first whom somebody waits for. What follows a purchase may do so a second later, and messages come after the orders
  * that they tell of. The gateway's workers are one session, which the kernel gives one share, however many they are.
  */
-const niceness = { gateway: -5, 'seckill-worker': 15, 'order-service': 15, 'notify-service': 19 };
+const ranks = {
+  gateway: { niceness: -5 },
+  'seckill-worker': { niceness: 15, isBackground: true },
+  'order-service': { niceness: 15, isBackground: true },
+  'notify-service': { niceness: 19, isBackground: true },
+};
 
 /** Here everybody has the same address: what one may do is what all clients of a demo or a benchmark do together. */
 const addressLimit = { address: { rate: 200_000, burst: 400_000 } };
@@ -140,7 +145,7 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
       cwd: root,
       runFolder,
       logFolder,
-      niceness: niceness[name],
+      ...ranks[name],
     }).then(() => waitUntilReady(name));
 
   async function waitUntilReady(name) {

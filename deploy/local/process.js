@@ -3,6 +3,7 @@ const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { joinBackground, leaveBackground } = require('./background');
 const { localFolder, readJson, writeWhole } = require('./paths');
 
 const longestLogBytes = 50 * 1024 * 1024;
@@ -40,8 +41,11 @@ function hasDied(name, runFolder) {
   return known !== undefined && !known.stopping && birthOf(known.pid) !== known.birth;
 }
 
-/** Starts a process of its own session, with a log and a pid file; it outlives us. `niceness`: above 0, others go first; below 0, it goes first where we may say so. */
-function startProcess({ name, command, args, env = process.env, cwd, user, runFolder, logFolder, niceness }) {
+/**
+ * Starts a process of its own session, with a log and a pid file; it outlives us. `niceness`: above 0, others go first; below 0, it goes first where
+ * we may say so. `isBackground`: it runs while nobody else wants to, where we may say that.
+ */
+function startProcess({ name, command, args, env = process.env, cwd, user, runFolder, logFolder, ...rank }) {
   const log = path.join(logFolder ?? localFolder('log'), `${name}.log`);
   if (fs.existsSync(log) && fs.statSync(log).size > longestLogBytes) fs.truncateSync(log);
   const output = fs.openSync(log, 'a');
@@ -59,7 +63,8 @@ function startProcess({ name, command, args, env = process.env, cwd, user, runFo
   });
   child.unref();
   return started.then(() => {
-    if (niceness) makeNice(child.pid, niceness);
+    if (rank.niceness) makeNice(child.pid, rank.niceness);
+    if (rank.isBackground) joinBackground(child.pid);
     writeWhole(runFile(name, runFolder), JSON.stringify({ pid: child.pid, birth: birthOf(child.pid) }));
     return { pid: child.pid, log };
   });
@@ -89,6 +94,7 @@ async function stopProcess(name, { limitMs = 30_000, runFolder, signal = 'SIGTER
     }
   }
   fs.rmSync(runFile(name, runFolder), { force: true });
+  leaveBackground();
   return pid !== undefined;
 }
 
