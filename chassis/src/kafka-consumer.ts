@@ -11,6 +11,8 @@ import { isTransient } from './transient';
 
 const attemptsBeforeDeadLetter = 5;
 const longestBackoffMs = 5_000;
+/** Far below what a group takes for a death, and what a stop may take. */
+const longestRestMs = 1_000;
 
 interface ConsumerOptions {
   kafka: Kafka;
@@ -32,7 +34,7 @@ export const deadLetterTypeOf = (type: string): string => `${type}.dlq`;
 /** Decode → handle → commit. Nothing is committed before it was handled or dead-lettered. */
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { subscription, topicOf, groupOf, logger } = options;
-  const { broadcast } = subscription;
+  const { broadcast, restFactor = 0 } = subscription;
   const group = groupOf(subscription.group) + (broadcast ? `-${randomUUID()}` : '');
   const handlers = new Map(
     subscription.handlers.map((handler) => [topicOf(handler.definition.type), handler]),
@@ -127,6 +129,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const size = handler.maxBatch;
     for (let from = 0; from < batch.messages.length; from += size) {
       if (stopping || !isRunning() || isStale()) return;
+      const began = Date.now();
       const messages = batch.messages.slice(from, from + size);
       const decoded: Decoded[] = [];
       for (const message of messages) {
@@ -147,6 +150,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         ],
       });
       await heartbeat();
+      if (restFactor > 0) await wait(Math.min((Date.now() - began) * restFactor, longestRestMs));
     }
   }
 
@@ -169,7 +173,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       await kafkaConsumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
-        partitionsConsumedConcurrently: 3,
+        partitionsConsumedConcurrently: restFactor > 0 ? 1 : 3,
         eachBatch,
       });
       await joined;

@@ -56,6 +56,11 @@ export interface Subscription {
    * deleted at stop(). Of a process that was killed, the broker forgets it after a while.
    */
   broadcast?: true;
+  /**
+   * Others go first: batches come one after the other, and each is followed by a rest of so many times as long as it took, up to a second. At rest
+   * nobody notices; the busier the machine and its servers are, the longer they are left alone.
+   */
+  restFactor?: number;
 }
 
 /** Carries events between services, at least once. Kafka is its one adapter. */

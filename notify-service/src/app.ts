@@ -7,6 +7,8 @@ import { eventHandlers } from './handlers/events';
 import { httpRoutes } from './handlers/http';
 
 const service = 'notify-service';
+/** A message may come some seconds later. What it tells of comes first, and needs the same processors and the same MySQL. */
+const restFactor = 3;
 
 export function createApp(config: Config, runtime: Runtime): App {
   const foundation = createFoundation(service, config, runtime, { errors });
@@ -20,6 +22,6 @@ export function createApp(config: Config, runtime: Runtime): App {
     routes: httpRoutes(deps),
     grpc: [],
   });
-  const consumer = foundation.broker.subscribe({ group: service, handlers: eventHandlers(deps) });
+  const consumer = foundation.broker.subscribe({ group: service, handlers: eventHandlers(deps), restFactor });
   return { components: [...foundation.components, consumer, ...edge.components], openApi: edge.openApi };
 }
