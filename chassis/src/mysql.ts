@@ -1,3 +1,4 @@
+import { escape, type SqlValue } from 'mysql2';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DataSource, type EntityManager, type EntitySchema, type MigrationInterface } from 'typeorm';
 
@@ -104,12 +105,33 @@ export async function insertRows(
     const chunk = rows.slice(from, from + rowsPerInsert);
     const result = await tx.query<{ affectedRows: number }>(
       `${insert} ${table} (${columns.join(', ')}) VALUES ?`,
-      [chunk],
+      [{ toSqlString: () => rowsSql(chunk) }],
     );
     inserted += result.affectedRows;
   }
   return inserted;
 }
+
+/** Of rows that are written together many have the same time: each is put into words once. */
+function rowsSql(rows: unknown[][]): string {
+  const times = new Map<number, string>();
+  const timeSql = (time: Date): string => {
+    const known = times.get(time.getTime());
+    if (known) return known;
+    const sql = escape(time, false, 'Z');
+    times.set(time.getTime(), sql);
+    return sql;
+  };
+  const valueSql = (value: unknown): string => {
+    if (value instanceof Date) return timeSql(value);
+    if (typeof value === 'string' && wholeNumber.test(value)) return value;
+    return escape(value as SqlValue, false, 'Z');
+  };
+  return rows.map((row) => `(${row.map(valueSql).join(',')})`).join(',');
+}
+
+/** An id as a number, which a server reads faster than a text that becomes one; in a column of text it becomes the same text again. */
+const wholeNumber = /^[1-9]\d{0,18}$/;
 
 /**
  * Text that JSON.stringify wrote, as a value of a statement. JSON has no control characters and many double quotes, which need no escape between

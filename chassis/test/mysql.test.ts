@@ -20,6 +20,8 @@ class CreateTables1700000000001 implements MigrationInterface {
       ...outboxBatchesMigrationSql(),
       ...inboxMigrationSql(),
       'CREATE TABLE counters (id int PRIMARY KEY, n int NOT NULL)',
+      `CREATE TABLE samples (id int PRIMARY KEY, number bigint unsigned NOT NULL, word varchar(100) NULL, long_text longtext NULL,
+        at datetime(3) NOT NULL, bytes varbinary(8) NOT NULL)`,
     ])
       await runner.query(sql);
   }
@@ -92,6 +94,42 @@ describe('mysql', () => {
       isDuplicateKey(error, 'PRIMARY'),
       isDuplicateKey(error, 'uq_other'),
     ]).toEqual([true, true, false]);
+  });
+
+  test('a value comes back as it went in, whatever it looks like and whatever its column', async () => {
+    const numbers = ['18446744073709551615', '9223372036854775808', '9999999999999999999', '1', '0', '42'];
+    const texts = [
+      ...[
+        '007',
+        '0',
+        '12345678901234567890123',
+        '1e3',
+        '-5',
+        ' 5',
+        '5\n',
+        '',
+        "it's",
+        'a\\"b',
+        '票\0\x1a\t',
+        null,
+      ],
+      ...numbers,
+    ];
+    const time = new Date('2026-11-11T11:11:11.123Z');
+    const rows = texts.map((text, index) => [
+      index,
+      numbers[index % numbers.length],
+      text,
+      text,
+      new Date(time.getTime() + (index % 2)),
+      Buffer.from([0, 255, index]),
+    ]);
+    const columns = ['id', 'number', 'word', 'long_text', 'at', 'bytes'];
+
+    await insertRows(database.db.manager, 'samples', { columns, rows });
+
+    const read = await database.db.query<Record<string, unknown>[]>('SELECT * FROM samples ORDER BY id');
+    expect(read.map((row) => columns.map((column) => row[column]))).toEqual(rows);
   });
 
   test('migrations that are applied are not applied again, also by two at once', async () => {
