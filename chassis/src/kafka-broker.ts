@@ -79,9 +79,10 @@ export function createKafkaBroker(options: KafkaBrokerOptions): MessageBroker {
       await admin?.disconnect();
     },
     async publish(events) {
-      await ensureTopics(events.map((event) => event.type));
+      const byType = Map.groupBy(events, (event) => event.type);
+      await ensureTopics([...byType.keys()]);
       await sendEvents(producer, events, prefixed);
-      for (const event of events) published.inc({ type: event.type });
+      for (const [type, ofType] of byType) published.inc({ type }, ofType.length);
     },
     ensureTopics,
     subscribe: (subscription) =>
