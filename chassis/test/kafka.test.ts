@@ -2,9 +2,12 @@ import RequestQueue from 'kafkajs/src/network/requestQueue';
 import { Kafka, logLevel } from '../src/kafka-client';
 import { z } from 'zod';
 import { defineErrors } from '../src/errors';
+import { createKafkaBroker } from '../src/kafka-broker';
 import { newEvent, on, onEach, type ReceivedEvent } from '../src/message-broker';
+import { createMetrics } from '../src/metrics';
 import { createTestBroker, type TestBroker } from '../src/testing/broker';
 import { infrastructure, testNamespace } from '../src/testing/infrastructure';
+import { silentLogger } from '../src/testing/logger';
 import { eventually } from '../src/testing/wait';
 
 const errors = defineErrors('order-service', {});
@@ -205,4 +208,27 @@ test('whom others go before takes one batch after the other, and rests after eac
   await consumer.stop();
   const rests = batches.slice(1).map(({ began }, index) => began - (batches[index]?.ended ?? 0));
   expect(Math.min(...rests)).toBeGreaterThan(2 * tookMs);
+});
+
+test('what was published is counted by its type', async () => {
+  const metrics = createMetrics({ service: namespace });
+  const broker = createKafkaBroker({
+    brokers: infrastructure().kafkaBrokers,
+    clientId: namespace,
+    namespace,
+    logger: silentLogger,
+    metrics,
+  });
+  await broker.start();
+
+  await broker.publish(
+    ['one.sent', 'two.sent', 'two.sent'].map((type, n) => newEvent(definition(type), 'k', { n })),
+  );
+
+  await broker.stop();
+  const counted = await metrics.registry.getSingleMetric('events_published_total')?.get();
+  expect(counted?.values.map(({ labels, value }) => [labels['type'], value])).toEqual([
+    ['one.sent', 1],
+    ['two.sent', 2],
+  ]);
 });
