@@ -99,20 +99,7 @@ describe('mysql', () => {
   test('a value comes back as it went in, whatever it looks like and whatever its column', async () => {
     const numbers = ['18446744073709551615', '9223372036854775808', '9999999999999999999', '1', '0', '42'];
     const texts = [
-      ...[
-        '007',
-        '0',
-        '12345678901234567890123',
-        '1e3',
-        '-5',
-        ' 5',
-        '5\n',
-        '',
-        "it's",
-        'a\\"b',
-        '票\0\x1a\t',
-        null,
-      ],
+      ...['007', '0', '7'.repeat(90), '1e3', '-5', ' 5', '5\n', '', "it's", 'a\\"b', '票\0\x1a\t', null],
       ...numbers,
     ];
     const time = new Date('2026-11-11T11:11:11.123Z');
