@@ -16,10 +16,12 @@ import { createBacklogGauge } from './handlers/backlog';
 import { eventHandlers } from './handlers/events';
 import { createOperationTimer } from './handlers/operation-timer';
 import { createReconciler } from './handlers/reconciler';
+import { createRounds } from './handlers/rounds';
 import { saleOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
 import { createWarmUpTimer } from './handlers/warm-up-timer';
 import { recordPurchases } from './use-cases/record-purchases';
+import { withdrawUnsold } from './use-cases/withdraw-unsold';
 
 export interface Worker {
   components: Component[];
@@ -76,6 +78,12 @@ export function createWorker(ground: Ground): Worker {
     { ...deps, products, stockBuckets: config.stockBuckets, onWarmedUp: undrained.refresh },
     config,
   );
+  const unsold = createRounds({
+    name: 'withdrawal of unsold units',
+    everyMs: config.reconcileSeconds * 1_000,
+    round: () => withdrawUnsold({ ...deps, products }),
+    logger: runtime.logger,
+  });
   const gauge = createBacklogGauge({ ...runtime, backlog, streams: undrained.streams });
   const admissions = createAdmissions(
     { ...deps, backlog, rooms: createWaitingRooms(foundation), adaptive: config.adaptiveAdmission },
@@ -90,6 +98,7 @@ export function createWorker(ground: Ground): Worker {
     operations,
     admissions,
     ...warmUps,
+    unsold,
     ...reconciler.components,
   ];
   return { components, wake: relay.wake, refresh: undrained.refresh };

@@ -244,3 +244,18 @@ describe('a sale that is sold out in all buckets', () => {
     expect(await fixture.atRest(activityId)).toMatchObject({ status: 'BALANCED', equation: { free: 0 } });
   });
 });
+
+test('what all buckets have not sold goes back to product-service once the sale is over', async () => {
+  const activityId = await fixture.openActivity({ total: 10 });
+  expect(await fixture.codesOf(activityId, oneOfEach(activityId))).toEqual([0, 0, 0]);
+  await control(activityId, 'close');
+  await eventually(async () => (await fixture.activity(activityId)).drainedAt !== null);
+  const longAgo = new Date(Date.now() - 120_000);
+  await fixture.db.query('UPDATE activities SET drained_at = ? WHERE id = ?', [longAgo, activityId]);
+
+  await fixture.startWorker({ reconcileSeconds: 1 });
+
+  await eventually(() => fixture.products.reserved.get(activityId) === 3, { timeoutMs: 20_000 });
+  expect(await fixture.free(activityId)).toEqual([0, 0, 0]);
+  expect(await viewOf(activityId)).toMatchObject({ status: 'ENDED', total: 3, remaining: 0 });
+});

@@ -29,6 +29,8 @@ export interface ActivityRepository {
   /** The activities whose purchases may still wait in Redis. */
   findUndrained(): Promise<Activity[]>;
   markDrained(id: string): Promise<void>;
+  /** Sales, no rehearsals, that were drained before then and have more units than they sold. */
+  findUnsold(drainedBefore: Date): Promise<Activity[]>;
 }
 
 export function createActivityRepository(db: DataSource): ActivityRepository {
@@ -86,5 +88,11 @@ export function createActivityRepository(db: DataSource): ActivityRepository {
     async markDrained(id) {
       await table.update({ id }, { drainedAt: new Date() });
     },
+    findUnsold: (drainedBefore) =>
+      table
+        .createQueryBuilder('activity')
+        .where('activity.drainedAt < :drainedBefore AND activity.total > activity.sold', { drainedBefore })
+        .andWhere('activity.id < :firstOfRehearsals', { firstOfRehearsals })
+        .getMany(),
   };
 }

@@ -21,7 +21,7 @@ interface OperationFacts {
   /** Counts the operations of the activity. */
   revision: number;
   reason: string | null;
-  /** The id of the user. */
+  /** The id of the user; `byItself` where nobody asked. */
   by: string;
   status: OperationStatus;
   refusedBecause: RefusedBecause | null;
@@ -47,6 +47,9 @@ export type LiveChange =
   | { field: 'status'; value: ControlStatus }
   | { field: 'limit'; value: number }
   | { field: 'stock'; value: number };
+
+/** Who wants what the service does by itself: no user has this id. */
+export const byItself = '0';
 
 /** The largest number of units that the tables hold. */
 export const mostUnits = 2_147_483_647;

@@ -45,7 +45,7 @@ const confirmMs = 300;
 export async function reconcile(deps: Reconcile, activity: Activity, course: Course): Promise<Measurement> {
   await settleReturns(deps);
   const first = await measure(deps, activity.id, course);
-  const measured = isBalanced(first) ? first : await repair(deps, first);
+  const measured = await balance(deps, first);
   tellDifference(deps, { first, measured, course });
   for (let page = 0; page < pagesPerRound; page += 1) {
     const buyer = await repairRecords(deps, measured.activity, course.buyer);
@@ -76,7 +76,7 @@ export async function reconcileAll(deps: Reconcile, activityId: string): Promise
   const first = await measureStock(deps, activityId, { countRows: true });
   // What is drained is over: nobody buys there, and Redis may have forgotten its buyers.
   if (first.activity.drainedAt) return first;
-  const measured = isBalanced(first) ? first : await repair(deps, first);
+  const measured = await balance(deps, first);
   await repairAllRecords(deps, measured.activity);
   const before = new Date(Date.now() - deps.republishAfterSeconds * 1_000);
   for (let afterId: string | undefined = '0'; afterId !== undefined;)
@@ -95,10 +95,14 @@ async function measure(deps: Reconcile, activityId: string, course: Course): Pro
 }
 
 /**
- * A sale that Redis lost is rebuilt at once. A difference may be a release that Redis was never told of, so the records are compared first; one that
+ * Repairs what is wrong, if anything is, and measures again. A sale that Redis lost is rebuilt at once. A difference may be a release that Redis was never told of, so the records are compared first; one that
  * is still there is nothing that is on its way, and what is for sale is counted anew.
  */
-async function repair(deps: Reconcile, first: Measurement): Promise<Measurement> {
+export async function balance(
+  deps: MeasureStock & RebuildSale & RepairRecords,
+  first: Measurement,
+): Promise<Measurement> {
+  if (isBalanced(first)) return first;
   const { activity, equation } = first;
   if (!equation) {
     await rebuildSale(deps, activity, first.redisEpoch === activity.epoch ? 'damaged' : 'lost');
@@ -112,7 +116,7 @@ async function repair(deps: Reconcile, first: Measurement): Promise<Measurement>
   return measureStock(deps, activity.id, { countRows: true });
 }
 
-async function repairAllRecords(deps: Reconcile, activity: Activity): Promise<void> {
+async function repairAllRecords(deps: RepairRecords, activity: Activity): Promise<void> {
   for (let buyer: string | undefined = '0'; buyer !== undefined;)
     buyer = await repairRecords(deps, activity, buyer);
 }
