@@ -56,9 +56,13 @@ function tell(activityId: string, { finding, head, ...sums }: Verdict): void {
     process.exitCode = 1;
     return;
   }
-  const { soldUnits, releasedUnits, admitted } = sums;
+  const { soldUnits, releasedUnits, admitted, unknownBuyers } = sums;
   console.log(`✔ activity ${activityId}: ${head.seq} records, and the ledger is what they tell`);
   console.log(`  ${soldUnits} units sold, ${releasedUnits} of them given back; ${admitted} places admitted`);
+  if (unknownBuyers > 0)
+    console.log(
+      `  ${unknownBuyers} reservations after Redis had lost the waiting room: not all admissions have names`,
+    );
   console.log(`  head ${head.seq}:${head.hash}`);
 }
 

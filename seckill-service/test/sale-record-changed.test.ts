@@ -1,5 +1,8 @@
+import { eventually } from '@onrush/chassis/testing/wait';
 import { hashOf, noRecord } from '../src/domain/sale-record';
+import type { Bought } from './another-instance';
 import { startFixture, type Fixture } from './fixture';
+import { tellCancelled } from './order-events';
 import { recordedSales } from './recorded-sales';
 
 let fixture: Fixture;
@@ -102,22 +105,16 @@ describe('whoever changes the record is found', () => {
   });
 
   test('at its end: by the ledger, and by a head that is kept elsewhere', async () => {
-    const { activityId } = await soldThree();
+    const { activityId, bought } = await soldThree();
     const { head } = await verify(activityId);
-    const admission = { from: 1, to: 1, at: 1, users: ['7'] };
-    const made = {
-      activityId,
-      seq: 5,
-      kind: 'ADMITTED',
-      payload: JSON.stringify(admission),
-      recordedAt: new Date(),
-      previousHash: head.hash,
-    };
-    await query('INSERT INTO sale_records VALUES (?)', [
-      [activityId, 5, made.kind, made.payload, made.recordedAt, made.previousHash, hashOf(made)],
-    ]);
-    const longer = await verify(activityId, { knownHead: head });
+    await tellCancelled(fixture, { ...(bought[2] as Bought), activityId, userId: '3' });
+    const longer = await eventually(async () => {
+      const found = await verify(activityId, { knownHead: head });
+      return found.head.seq === 5 && found;
+    });
     await query('DELETE FROM sale_records WHERE activity_id = ? AND seq = 5', [activityId]);
+    await query(`UPDATE reservations SET status = 'QUEUED' WHERE id = ?`, [bought[2]?.reservation_id]);
+    await query('UPDATE activities SET sold = 2 WHERE id = ?', [activityId]);
     const cutOff = await verify(activityId, { knownHead: longer.head });
     const unnoticed = await verify(activityId);
     const forged = await verify(activityId, { knownHead: { seq: 4, hash: flip(head.hash) } });

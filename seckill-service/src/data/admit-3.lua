@@ -4,8 +4,8 @@
 -- KEYS: 1 room (hash), 2 window (sorted set), 3 line (sorted set); their forms are written at the top of enter-3.lua
 -- ARGV: window and admitted, as they were saved last; starts_at, ends_at (ms); 1 while the sale has units and is neither paused nor rebuilt;
 --       places per second, or 0: adaptive, with the least and the most per second, purchases that wait to be recorded, and how many may
--- Returns nothing when there is no room. Else window, issued, the place up to which everybody is admitted after this, now (ms), the rate, then
--- the users of the places from admitted to there, in order.
+-- Returns nothing when there is no room. Else window, issued, the place up to which everybody is admitted after this, now (ms), the rate, when the
+-- room was born, then the users of the places from admitted to there, in order.
 local MOST_AT_ONCE, BURST_SECONDS = 5000, 1
 local PACE_SECONDS, ADJUST_MS = 10, 1000
 local DECREASE, STEPS = 0.7, 50
@@ -25,7 +25,7 @@ if admitted > tonumber(room[5] or 0) then redis.call('HSET', KEYS[1], 'admitted'
 if room[2] ~= '1' then
   window = math.max(tonumber(ARGV[1]), redis.call('ZCARD', KEYS[2]))
   issued = math.max(issued, window)
-  if now < starts_at then return { window, issued, admitted, string.format('%.0f', now), 0 } end
+  if now < starts_at then return { window, issued, admitted, string.format('%.0f', now), 0, room[1] } end
   redis.call('HSET', KEYS[1], 'opened', 1, 'window', window, 'issued', issued)
 end
 
@@ -59,7 +59,7 @@ redis.call('HSET', KEYS[1], 'tokens', tokens - count, 'refilled_at', string.form
   'is_ramping', is_ramping, 'adjusted_at', string.format('%.0f', adjusted_at), 'pace', pace, 'paced_at', string.format('%.0f', now))
 
 local last = admitted + count
-local reply = { window, issued, last, string.format('%.0f', now), tostring(rate) }
+local reply = { window, issued, last, string.format('%.0f', now), tostring(rate), room[1] }
 if count == 0 then return reply end
 local function add(users) for _, user in ipairs(users) do reply[#reply + 1] = user end end
 if admitted < window then add(redis.call('ZRANGE', KEYS[2], admitted, math.min(last, window) - 1)) end

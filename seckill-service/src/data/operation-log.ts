@@ -97,6 +97,12 @@ export const operationLog = {
     return rows.map(toOperation);
   },
 
+  /** All of an activity, in their order. */
+  async findOf(tx: EntityManager, activityId: string): Promise<Operation[]> {
+    const rows = await tx.query<Row[]>(`${selected} WHERE activity_id = ? ORDER BY revision`, [activityId]);
+    return rows.map(toOperation);
+  },
+
   /** Newest first. */
   async list(
     db: DataSource,

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { nextRecord, noRecord, type NewRecord, type SaleRecord } from '../domain/sale-record';
+import { nextRecord, noRecord, type Admitted, type NewRecord, type SaleRecord } from '../domain/sale-record';
 
 interface Row {
   seq: number;
@@ -23,6 +23,14 @@ export const saleRecordLog = {
       'INSERT INTO sale_records (activity_id, seq, kind, payload, recorded_at, previous_hash, hash) VALUES (?)',
       [[activityId, next.seq, next.kind, next.payload, next.recordedAt, next.previousHash, next.hash]],
     );
+  },
+
+  async findLastAdmitted(tx: EntityManager, activityId: string): Promise<Admitted | undefined> {
+    const [row] = await tx.query<Pick<Row, 'payload'>[]>(
+      `SELECT payload FROM sale_records WHERE activity_id = ? AND kind = 'ADMITTED' ORDER BY seq DESC LIMIT 1`,
+      [activityId],
+    );
+    return row && (JSON.parse(row.payload) as Admitted);
   },
 
   /** The next ones, in their order; empty when there are no more. */

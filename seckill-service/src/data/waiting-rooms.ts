@@ -32,6 +32,8 @@ export interface Admission extends RoomMark {
   /** Milliseconds of Redis' clock. */
   at: number;
   rate: number;
+  /** When the room was made, in milliseconds: another one is there after Redis has lost it. */
+  born: number;
   /** Who is admitted by this step, by place. */
   users: string[];
 }
@@ -47,7 +49,7 @@ export interface WaitingRooms {
 }
 
 const enterScript = loadScript<[string, number, string | number, string] | null>(__dirname, 'enter-3.lua');
-const admitScript = loadScript<[number, number, number, string, string, ...string[]] | null>(
+const admitScript = loadScript<[number, number, number, string, string, string, ...string[]] | null>(
   __dirname,
   'admit-3.lua',
 );
@@ -86,8 +88,9 @@ export function createWaitingRooms({ redis, keys }: { redis: Redis; keys: Keys }
       const args = [mark.window, mark.admitted, ...times, isSelling ? 1 : 0, ...rates];
       const reply = await admitScript.run(redis, keysOf(id), args);
       if (!reply) return undefined;
-      const [window, issued, admitted, at, reachedRate, ...users] = reply;
-      return { window, issued, admitted, at: Number(at), rate: Number(reachedRate), users };
+      const [window, issued, admitted, at, reachedRate, born, ...users] = reply;
+      const numbers = { at: Number(at), rate: Number(reachedRate), born: Number(born) };
+      return { window, issued, admitted, ...numbers, users };
     },
     async tell(activityId, admitted) {
       const [room] = keysOf(activityId);

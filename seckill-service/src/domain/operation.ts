@@ -71,6 +71,20 @@ export function liveChangeOf(change: RulesChange | StockChange): LiveChange {
   }
 }
 
+/** What an operation changes, without who wanted it and what came of it. */
+export function changeOf(operation: Operation): RulesChange | StockChange {
+  switch (operation.kind) {
+    case 'STOCK':
+      return { kind: operation.kind, delta: operation.delta, total: operation.total };
+    case 'LIMIT':
+      return { kind: operation.kind, limit: operation.limit };
+    case 'PAUSE':
+    case 'RESUME':
+    case 'CLOSE':
+      return { kind: operation.kind };
+  }
+}
+
 /** The part of the activity that such an operation changes. */
 export function rulesAfter(change: RulesChange): Partial<Pick<Activity, 'controlStatus' | 'perUserLimit'>> {
   return change.kind === 'LIMIT'

@@ -1,11 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
+import { changeOf, type Operation, type RulesChange, type StockChange } from './operation';
 import { unitsOf, type KeptPurchase } from './reservation';
 
 /**
  * SOLD and REJECTED: what was written into the ledger together. RELEASED: a reservation gave its units back. ADMITTED: who was let out of the
- * waiting room in one step.
+ * waiting room in one step. CONTROLLED: an operation on the sale that has become effective in the ledger.
  */
-export type RecordKind = 'SOLD' | 'REJECTED' | 'RELEASED' | 'ADMITTED';
+export type RecordKind = 'SOLD' | 'REJECTED' | 'RELEASED' | 'ADMITTED' | 'CONTROLLED';
 
 export interface SoldBatch {
   batch: string;
@@ -20,20 +21,29 @@ export interface Released {
   reason: string;
 }
 export interface Admitted {
-  /** The first and the last place. */
+  /** The first and the last place; none where it tells only that the room is another one. */
   from: number;
   to: number;
   /** Milliseconds of Redis' clock. */
   at: number;
+  /** When the room was made; not in records of versions before. */
+  room?: number;
   /** By place. Fewer than places where Redis lost the room, and not everybody has come back. */
   users: string[];
 }
+export type Controlled = (RulesChange | StockChange) & {
+  operation: string;
+  revision: number;
+  by: string;
+  reason: string | null;
+};
 
 export type NewRecord =
   | { kind: 'SOLD'; payload: SoldBatch }
   | { kind: 'REJECTED'; payload: SoldBatch & { reason: string } }
   | { kind: 'RELEASED'; payload: Released }
-  | { kind: 'ADMITTED'; payload: Admitted };
+  | { kind: 'ADMITTED'; payload: Admitted }
+  | { kind: 'CONTROLLED'; payload: Controlled };
 
 /** One link of the chain of an activity, as it is kept: its hash is over all the rest, and the next one holds it. */
 export interface SaleRecord {
@@ -99,6 +109,11 @@ export function soldBatch(batch: string, written: WrittenPurchase[]): SoldBatch 
 const byId = ({ reservationId: a }: WrittenPurchase, { reservationId: b }: WrittenPurchase): number =>
   a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
 
+export function controlled(operation: Operation): Controlled {
+  const { id, revision, by, reason } = operation;
+  return { operation: id, revision, by, reason, ...changeOf(operation) };
+}
+
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isText = (value: unknown): value is string => typeof value === 'string';
 
@@ -110,12 +125,13 @@ export function parsePayload(kind: string, text: string): NewRecord | undefined 
   } catch {
     return undefined;
   }
-  const { batch, reservations, units, digest, reason, reservation, from, to } = payload;
+  const { batch, reservations, units, digest, reason, reservation, from, to, users, operation } = payload;
   const isBatch = isText(batch) && isText(digest) && isCount(reservations) && isCount(units);
   const isTold =
     (kind === 'SOLD' && isBatch) ||
     (kind === 'REJECTED' && isBatch && isText(reason)) ||
     (kind === 'RELEASED' && isText(reservation) && isText(reason) && isCount(units)) ||
-    (kind === 'ADMITTED' && isCount(from) && isCount(to));
+    (kind === 'ADMITTED' && isCount(from) && isCount(to) && Array.isArray(users)) ||
+    (kind === 'CONTROLLED' && isText(operation) && isText(payload['kind']));
   return isTold ? ({ kind, payload } as unknown as NewRecord) : undefined;
 }

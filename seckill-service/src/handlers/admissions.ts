@@ -24,12 +24,15 @@ export function createAdmissions(
   const waiting = metrics.gauge('seckill_waiting', 'People in the waiting room', ['activity']);
   const rate = metrics.gauge('seckill_admission_rate', 'People admitted per second, at most', ['activity']);
 
+  /** What this process has seen last, by activity. */
+  let seenRooms = new Map<string, number>();
+
   /** One that fails must not keep the others from it. */
   async function admitAll(all: ActivityWithRoom[]): Promise<[string, Admission][]> {
     const admissions: [string, Admission][] = [];
     const failures: unknown[] = [];
     for (const activity of all) {
-      const admission = await admitWaiting(deps, activity).catch(
+      const admission = await admitWaiting(deps, activity, seenRooms.get(activity.id)).catch(
         (error: unknown) => void failures.push(error),
       );
       if (admission) admissions.push([activity.id, admission]);
@@ -40,6 +43,7 @@ export function createAdmissions(
 
   async function round(): Promise<void> {
     const admissions = await admitAll((await list.get('')).filter(hasRoom));
+    seenRooms = new Map(admissions.map(([activity, { born }]) => [activity, born]));
     waiting.reset();
     rate.reset();
     for (const [activity, { issued, admitted, rate: perSecond }] of admissions) {

@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { inTransaction } from '@onrush/chassis/mysql';
 import type { ActivityRepository } from '../data/activity-repository';
 import type { Backlog } from '../data/backlog';
@@ -26,11 +26,13 @@ export const hasRoom = (activity: Activity): activity is ActivityWithRoom => act
 /**
  * One step of the admissions of a sale. It is written down before anybody learns of it, so that the record has everybody who was ever let in, and
  * an admission outlives Redis. Any number of workers may do it: the bucket in Redis is one, and whoever holds the lock on the mark knows how far
- * the last one came. Whoever dies in between has used up tokens, and admitted nobody.
+ * the last one came. Whoever dies in between has used up tokens, and admitted nobody. A room that was made anew, because Redis had lost it, is written
+ * down, too: from then on there may be some whom the record does not name. `seenRoom`: the one that this process has seen last.
  */
 export async function admitWaiting(
   deps: AdmitWaiting,
   activity: ActivityWithRoom,
+  seenRoom?: number,
 ): Promise<Admission | undefined> {
   const { db, rooms } = deps;
   const [sale, rate] = await Promise.all([isSelling(deps, activity), rateOf(deps, activity)]);
@@ -39,10 +41,10 @@ export async function admitWaiting(
     const step: AdmissionStep = { ...activity, mark, isSelling: sale, rate };
     const admission = await rooms.admit(step);
     if (!admission) return undefined;
-    const { admitted: to, at, users } = admission;
-    if (to > mark.admitted) {
+    const { admitted: to, at, born: room, users } = admission;
+    if (to > mark.admitted || (room !== seenRoom && (await isMadeAnew(tx, activity, room)))) {
       await deps.activities.lock(tx, activity.id);
-      const payload = { from: mark.admitted + 1, to, at, users };
+      const payload = { from: mark.admitted + 1, to, at, room, users };
       await saleRecordLog.append(tx, activity.id, { kind: 'ADMITTED', payload });
     }
     if (isOther(admission, mark)) await roomMarks.save(tx, activity.id, admission);
@@ -50,6 +52,11 @@ export async function admitWaiting(
   });
   if (done?.isNew) await rooms.tell(activity.id, done.admission.admitted);
   return done?.admission;
+}
+
+async function isMadeAnew(tx: EntityManager, { id }: Activity, room: number): Promise<boolean> {
+  const last = await saleRecordLog.findLastAdmitted(tx, id);
+  return last !== undefined && last.room !== room;
 }
 
 const isOther = (a: RoomMark, b: RoomMark): boolean =>

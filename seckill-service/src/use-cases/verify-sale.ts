@@ -1,15 +1,10 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { ledgerCount, type AuditedRow } from '../data/ledger-count';
+import { operationLog } from '../data/operation-log';
 import { saleRecordLog } from '../data/sale-record-log';
-import {
-  createDigest,
-  hashOf,
-  noRecord,
-  parsePayload,
-  type NewRecord,
-  type SaleRecord,
-  type SoldBatch,
-} from '../domain/sale-record';
+import type { Activity } from '../domain/activity';
+import { controlled, createDigest, hashOf, noRecord, type SaleRecord } from '../domain/sale-record';
+import { nothing, take, Wrong, type Batch, type Told } from '../domain/told-sale';
 
 /** The first thing that is wrong; `seq` is that of the record, null where the ledger has what no record tells. */
 export interface Finding {
@@ -24,6 +19,8 @@ export interface Verdict {
   soldUnits: number;
   releasedUnits: number;
   admitted: number;
+  /** Reservations of buyers of whom nobody can tell, because Redis had lost the waiting room, whether they were admitted. */
+  unknownBuyers: number;
 }
 
 export interface WantedAudit {
@@ -33,28 +30,10 @@ export interface WantedAudit {
   onProgress?: (checked: { records: number; reservations: number }) => void;
 }
 
-interface Batch extends SoldBatch {
-  seq: number;
-  kind: 'SOLD' | 'REJECTED';
-}
-
-/** What the chain tells. */
-interface Told {
-  batches: Map<string, Batch>;
-  released: Map<string, { seq: number; units: number }>;
-  soldUnits: number;
-  releasedUnits: number;
-  admitted: number;
-}
-
-class Wrong extends Error {
-  constructor(
-    readonly seq: number | null,
-    what: string,
-  ) {
-    super(what);
-  }
-}
+type AuditedActivity = Pick<Activity, 'sold' | 'total' | 'perUserLimit' | 'controlStatus'> & {
+  id: string;
+  waitingRoom: string | null;
+};
 
 const recordsPerPage = 500;
 const rowsPerPage = 5_000;
@@ -78,11 +57,13 @@ export async function verifySale(db: DataSource, wanted: WantedAudit): Promise<V
 
 async function verifyAt(tx: EntityManager, wanted: WantedAudit): Promise<Verdict | undefined> {
   const { activityId, knownHead, onProgress } = wanted;
-  const [activity] = await tx.query<{ sold: number }[]>('SELECT sold FROM activities WHERE id = ?', [
-    activityId,
-  ]);
+  const [activity] = await tx.query<AuditedActivity[]>(
+    `SELECT id, sold, total, per_user_limit AS perUserLimit, control_status AS controlStatus, waiting_room AS waitingRoom
+      FROM activities WHERE id = ?`,
+    [activityId],
+  );
   if (!activity) return undefined;
-  const told: Told = { batches: new Map(), released: new Map(), soldUnits: 0, releasedUnits: 0, admitted: 0 };
+  const told = nothing();
   let head: Verdict['head'] = noRecord;
   let finding: Finding | undefined;
   try {
@@ -96,20 +77,17 @@ async function verifyAt(tx: EntityManager, wanted: WantedAudit): Promise<Verdict
     if (knownHead && knownHead.seq > head.seq)
       throw new Wrong(head.seq + 1, 'removed: the record went on to the head that is known');
     await checkLedger(tx, told, {
-      activityId,
+      activity,
       onRows: (reservations) => onProgress?.({ records: head.seq, reservations }),
     });
-    if (activity.sold !== told.soldUnits - told.releasedUnits)
-      throw new Wrong(
-        null,
-        `the activity counts ${activity.sold} units as sold, its record ${told.soldUnits - told.releasedUnits}`,
-      );
+    await checkOperations(tx, told, activityId);
+    assertMade(activity, { ...told.made, sold: told.soldUnits - told.releasedUnits });
   } catch (error) {
     if (!(error instanceof Wrong)) throw error;
     finding = { seq: error.seq, what: error.message };
   }
-  const { soldUnits, releasedUnits, admitted } = told;
-  return { finding, head, soldUnits, releasedUnits, admitted };
+  const { soldUnits, releasedUnits, admitted, unknownBuyers } = told;
+  return { finding, head, soldUnits, releasedUnits, admitted, unknownBuyers };
 }
 
 async function* chainOf(tx: EntityManager, activityId: string): AsyncGenerator<SaleRecord> {
@@ -133,52 +111,25 @@ function assertKnownHead({ seq, hash }: SaleRecord, known: WantedAudit['knownHea
     throw new Wrong(seq, 'is not the one whose hash is known: the chain was made anew at or before it');
 }
 
-function take(told: Told, { seq, kind, payload: text }: SaleRecord): void {
-  const record: NewRecord | undefined = parsePayload(kind, text);
-  if (!record) throw new Wrong(seq, 'tells nothing that a record can tell');
-  switch (record.kind) {
-    case 'SOLD':
-    case 'REJECTED': {
-      const { payload } = record;
-      if (told.batches.has(payload.batch)) throw new Wrong(seq, 'tells of a batch that was recorded before');
-      told.batches.set(payload.batch, { ...payload, seq, kind: record.kind });
-      if (record.kind === 'SOLD') told.soldUnits += payload.units;
-      return;
-    }
-    case 'RELEASED': {
-      const { reservation, units } = record.payload;
-      if (told.released.has(reservation))
-        throw new Wrong(seq, `reservation ${reservation} is released twice`);
-      told.released.set(reservation, { seq, units });
-      told.releasedUnits += units;
-      return;
-    }
-    case 'ADMITTED': {
-      const { from, to } = record.payload;
-      if (from !== told.admitted + 1 || to < from)
-        throw new Wrong(seq, `admits ${from} to ${to}, after ${told.admitted}`);
-      told.admitted = to;
-      return;
-    }
-  }
-}
-
 /** Row by row in the order of their ids, so that what is held in memory is one digest a batch. */
 async function checkLedger(
   tx: EntityManager,
-  { batches, released }: Told,
-  { activityId, onRows }: { activityId: string; onRows: (rows: number) => void },
+  told: Told,
+  { activity, onRows }: { activity: AuditedActivity; onRows: (rows: number) => void },
 ): Promise<void> {
+  const { batches, released } = told;
+  const hasRoom = activity.waitingRoom !== null || told.admitted > 0;
   const seen = new Map<string, { digest: ReturnType<typeof createDigest>; rows: number; units: number }>();
   const unreleased = new Map(released);
   let checked = 0;
   for (let afterId = '0'; ;) {
-    const page = await ledgerCount.pageById(tx, activityId, { afterId, limit: rowsPerPage });
+    const page = await ledgerCount.pageById(tx, activity.id, { afterId, limit: rowsPerPage });
     for (const row of page) {
       const batch = batches.get(row.batchId);
       if (!batch) throw new Wrong(null, `no record tells of reservation ${row.reservationId}`);
       assertStatus(row, batch, unreleased.get(row.reservationId));
       unreleased.delete(row.reservationId);
+      if (hasRoom) assertAdmitted(told, row, batch);
       const sums = seen.get(row.batchId) ?? { digest: createDigest(), rows: 0, units: 0 };
       sums.digest.add(row);
       seen.set(row.batchId, { ...sums, rows: sums.rows + 1, units: sums.units + row.quantity });
@@ -211,4 +162,35 @@ function assertStatus(
       release.seq,
       `reservation ${reservationId} is ${status} with ${quantity} units in the ledger`,
     );
+}
+
+/** Whoever has a purchase token was in the record before he got it, and so before his purchase was. */
+function assertAdmitted(told: Told, { userId, reservationId }: AuditedRow, { seq }: Batch): void {
+  if ((told.admittedBy.get(userId) ?? Number.POSITIVE_INFINITY) < seq) return;
+  if (seq < told.roomLostAfter)
+    throw new Wrong(seq, `user ${userId} bought (reservation ${reservationId}) and had not been admitted`);
+  told.unknownBuyers += 1;
+}
+
+/** An operation is in the record from the moment at which it is in the ledger: one on stock later than it was written down, and perhaps never. */
+async function checkOperations(tx: EntityManager, told: Told, activityId: string): Promise<void> {
+  const left = new Map(told.operations);
+  for (const operation of await operationLog.findOf(tx, activityId)) {
+    const { id, kind, status } = operation;
+    const record = left.get(id);
+    left.delete(id);
+    if (!record && (kind !== 'STOCK' || status === 'DONE'))
+      throw new Wrong(null, `no record tells of operation ${id}`);
+    const isSame = JSON.stringify(controlled(operation)) === JSON.stringify(record?.payload);
+    if (record && (status === 'REFUSED' || !isSame))
+      throw new Wrong(record.seq, `operation ${id} is another one in the ledger`);
+  }
+  for (const [id, { seq }] of left)
+    throw new Wrong(seq, `tells of operation ${id}, which the ledger does not have`);
+}
+
+function assertMade(activity: AuditedActivity, made: Told['made'] & { sold: number }): void {
+  for (const field of ['sold', 'total', 'perUserLimit', 'controlStatus'] as const)
+    if (made[field] !== undefined && made[field] !== activity[field])
+      throw new Wrong(null, `${field} of the activity is ${activity[field]}, of its record ${made[field]}`);
 }
