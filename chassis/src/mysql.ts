@@ -70,22 +70,37 @@ export async function migrateAsMain(options: Omit<MysqlOptions, 'url' | 'type'>)
 
 const lockConflicts = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT']);
 
-/** One transaction; a deadlock or a lock wait timeout runs the whole of it again, with full jitter (AWS, 2015), at most 5 times. */
+/**
+ * One transaction; a deadlock or a lock wait timeout runs the whole of it again, with full jitter (AWS, 2015), at most 5 times. A stopped process keeps
+ * its locks for as long as the server waits for its next statement, which may be hours: with `idleSeconds`, no longer than that.
+ */
 export async function inTransaction<T>(
   db: DataSource,
   work: (tx: EntityManager) => Promise<T>,
-  options: { attempts?: number } = {},
+  { attempts = 5, idleSeconds }: { attempts?: number; idleSeconds?: number } = {},
 ): Promise<T> {
-  const attempts = options.attempts ?? 5;
+  const limited = idleSeconds === undefined ? work : notIdleFor(idleSeconds, work);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await db.transaction(work);
+      return await db.transaction(limited);
     } catch (error) {
       if (attempt >= attempts || !lockConflicts.has(codeOf(error) ?? '')) throw error;
       await wait(Math.random() * 10 * 2 ** attempt);
     }
   }
 }
+
+const notIdleFor =
+  <T>(seconds: number, work: (tx: EntityManager) => Promise<T>) =>
+  async (tx: EntityManager): Promise<T> => {
+    await tx.query('SET SESSION wait_timeout = ?', [seconds]);
+    try {
+      return await work(tx);
+    } finally {
+      // A connection that is lost has taken it along.
+      await tx.query('SET SESSION wait_timeout = DEFAULT').catch(() => undefined);
+    }
+  };
 
 const rowsPerInsert = 1_000;
 

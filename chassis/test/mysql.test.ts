@@ -1,4 +1,4 @@
-import { type EntitySchema, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { type EntityManager, type EntitySchema, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { z } from 'zod';
 import { claimEvent, claimEvents, inboxMigrationSql } from '../src/inbox';
 import { newEvent } from '../src/message-broker';
@@ -50,6 +50,35 @@ afterAll(async () => {
 describe('mysql', () => {
   const count = async (id: number) =>
     (await database.db.query<{ n: number }[]>('SELECT n FROM counters WHERE id = ?', [id]))[0]?.n;
+
+  test('a transaction that says nothing for too long is rolled back, and its locks are free; the connection is as before', async () => {
+    await database.db.query('INSERT INTO counters VALUES (7, 0)');
+    const add = (tx: EntityManager) => tx.query('UPDATE counters SET n = n + 1 WHERE id = 7');
+    const [locked, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const silent = inTransaction(
+      database.db,
+      async (tx) => {
+        await add(tx);
+        locked.resolve();
+        await done.promise;
+        await add(tx);
+      },
+      { idleSeconds: 1 },
+    );
+    await locked.promise;
+
+    await inTransaction(database.db, add);
+    done.resolve();
+
+    await expect(silent).rejects.toThrow();
+    expect(await count(7)).toBe(1);
+    const isSame = async () => {
+      const sql = 'SELECT @@session.wait_timeout = @@global.wait_timeout AS same';
+      return Number((await database.db.query<{ same: unknown }[]>(sql))[0]?.same);
+    };
+    await inTransaction(database.db, add, { idleSeconds: 1 });
+    for (let query = 0; query < 20; query += 1) expect(await isSame()).toBe(1);
+  });
 
   test('a deadlock runs the whole transaction again', async () => {
     await database.db.query('INSERT INTO counters VALUES (1, 0), (2, 0)');

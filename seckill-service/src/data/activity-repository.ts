@@ -11,6 +11,9 @@ import {
 import { planRevisionOf, type Activity, type ActivityPlan } from '../domain/activity';
 import { ActivityTable } from './activity-table';
 
+/** For transactions that ask Redis while they hold such a lock: where the process is stopped meanwhile, the others go on after so long. */
+export const whileLocked = { idleSeconds: 20 };
+
 export interface ActivityRepository {
   insert(activity: Activity): Promise<void>;
   find(id: string): Promise<Activity | null>;

@@ -1,6 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { inTransaction } from '@onrush/chassis/mysql';
-import type { ActivityRepository } from '../data/activity-repository';
+import { whileLocked, type ActivityRepository } from '../data/activity-repository';
 import type { Backlog } from '../data/backlog';
 import type { LiveSales } from '../data/live-sale';
 import { roomMarks, type RoomMark } from '../data/room-marks';
@@ -36,10 +36,10 @@ export async function admitWaiting(
 ): Promise<Admission | undefined> {
   const { db, rooms } = deps;
   const [sale, rate] = await Promise.all([isSelling(deps, activity), rateOf(deps, activity)]);
-  const done = await inTransaction(db, async (tx) => {
+  const step = async (tx: EntityManager) => {
     const mark = await roomMarks.lock(tx, activity.id);
-    const step: AdmissionStep = { ...activity, mark, isSelling: sale, rate };
-    const admission = await rooms.admit(step);
+    const wanted: AdmissionStep = { ...activity, mark, isSelling: sale, rate };
+    const admission = await rooms.admit(wanted);
     if (!admission) return undefined;
     const { admitted: to, at, born: room, users } = admission;
     if (to > mark.admitted || (room !== seenRoom && (await isMadeAnew(tx, activity, room)))) {
@@ -49,7 +49,8 @@ export async function admitWaiting(
     }
     if (isOther(admission, mark)) await roomMarks.save(tx, activity.id, admission);
     return { admission, isNew: to > mark.admitted };
-  });
+  };
+  const done = await inTransaction(db, step, whileLocked);
   if (done?.isNew) await rooms.tell(activity.id, done.admission.admitted);
   return done?.admission;
 }

@@ -1,6 +1,6 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { inTransaction } from '@onrush/chassis/mysql';
-import type { ActivityRepository } from '../data/activity-repository';
+import { whileLocked, type ActivityRepository } from '../data/activity-repository';
 import { ledgerCount, type LedgerCount } from '../data/ledger-count';
 import { pendingReturns, type PendingReturn } from '../data/pending-returns';
 import type { SaleRebuild } from '../data/sale-rebuild';
@@ -39,7 +39,7 @@ export function measureStock(
   activityId: string,
   { countRows }: { countRows: boolean },
 ): Promise<Measurement> {
-  return inTransaction(db, async (tx) => {
+  const measure = async (tx: EntityManager): Promise<Measurement> => {
     const activity = await activities.lock(tx, activityId);
     const returns = await pendingReturns.findOf(tx, activityId);
     const snapshot = await readLiveSales({ upkeep, rebuild }, activity, returns);
@@ -59,7 +59,8 @@ export function measureStock(
       returning,
     };
     return { ...measured, equation: stockEquation(count) };
-  });
+  };
+  return inTransaction(db, measure, whileLocked);
 }
 
 interface LiveCount {

@@ -2,7 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
 import { inTransaction } from '@onrush/chassis/mysql';
-import type { ActivityRepository } from '../data/activity-repository';
+import { whileLocked, type ActivityRepository } from '../data/activity-repository';
 import type { BuyerRecord } from '../data/buyer-records';
 import { isLive, ledgerCount } from '../data/ledger-count';
 import type { LiveSales } from '../data/live-sale';
@@ -51,10 +51,11 @@ export async function buildSale(
   options: { closedForMs: number },
 ): Promise<Activity | undefined> {
   const since = performance.now();
-  const built = await inTransaction(deps.db, async (tx) => {
+  const build = async (tx: EntityManager) => {
     const current = await deps.activities.lock(tx, seen.id);
     return current.epoch === seen.epoch ? openNextEpoch(deps, tx, { seen: current, ...options }) : undefined;
-  });
+  };
+  const built = await inTransaction(deps.db, build, whileLocked);
   if (!built) return undefined;
   const { activity, ...units } = built;
   const tookMs = Math.round(performance.now() - since);
