@@ -1,7 +1,7 @@
-import { Redis } from 'ioredis';
 import mysql from 'mysql2/promise';
 import { schemaOf, type Servers } from '../environment';
 import { readEvents, type SaleEvents } from './events';
+import { connectRedis, findLiveSales, readLiveSales } from './live-sales';
 
 /** What the servers say about one activity, in units unless said otherwise. Nothing of it comes from the program's own counters. */
 export interface SaleFacts {
@@ -60,7 +60,7 @@ export async function readFacts(options: {
     supportBigNumbers: true,
     bigNumberStrings: true,
   });
-  const redis = new Redis(servers.REDIS_URL);
+  const redis = connectRedis(servers.REDIS_URL);
   const query = async <T>(sql: string, parameters: unknown[] = []): Promise<T[]> => {
     const [rows] = await connection.query<mysql.RowDataPacket[]>(sql, parameters);
     return rows as T[];
@@ -72,15 +72,18 @@ export async function readFacts(options: {
       sold: number;
       per_user_limit: number;
       product_id: string;
-    }>(`SELECT total, sold, per_user_limit, product_id FROM ${schema('seckill')}.activities WHERE id = ?`, [
-      activityId,
-    ]);
+      buckets: number;
+    }>(
+      `SELECT total, sold, per_user_limit, product_id, buckets FROM ${schema('seckill')}.activities WHERE id = ?`,
+      [activityId],
+    );
     if (!activity) throw new Error(`no activity ${activityId} in the ledger`);
+    const sales = await findLiveSales(redis, { namespace, activityId, buckets: activity.buckets });
     return {
       total: activity.total,
       perUserLimit: activity.per_user_limit,
       sold: activity.sold,
-      ...(await readLiveSale(redis, namespace, activityId)),
+      ...(await readLiveSales(redis, sales)),
       reservations: await query(
         `SELECT id, user_id AS userId, order_no AS orderNo, quantity, status FROM ${schema('seckill')}.reservations WHERE activity_id = ?`,
         [activityId],
@@ -108,22 +111,6 @@ export async function readFacts(options: {
 }
 
 type Query = <T>(sql: string, parameters?: unknown[]) => Promise<T[]>;
-
-async function readLiveSale(
-  redis: Redis,
-  namespace: string,
-  activityId: string,
-): Promise<{ free: number; inStream: number }> {
-  const key = (part: string) => `${namespace ? `${namespace}:` : ''}seckill:{a:${activityId}}:${part}`;
-  const free = Number(await redis.hget(key('state'), 'stock'));
-  let inStream = 0;
-  for (const [, fields] of await redis.xrange(key('stream'), '-', '+')) {
-    // An entry is a batch: "epoch", then reservation id → "user:order_no:quantity".
-    for (let index = 2; index + 1 < fields.length; index += 2)
-      inStream += Number(fields[index + 1]?.split(':')[2]);
-  }
-  return { free, inStream };
-}
 
 const numbers = (rows: PaymentFact[]): PaymentFact[] =>
   rows.map((row) => ({ ...row, amount: Number(row.amount), refunded: Number(row.refunded) }));

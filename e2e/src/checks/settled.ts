@@ -1,7 +1,7 @@
 import mysql from 'mysql2/promise';
-import { Redis } from 'ioredis';
 import { until } from '../activity';
 import { schemaOf, type Servers } from '../environment';
+import { connectRedis, findLiveSales, waitingInStreams } from './live-sales';
 
 /**
  * Waits until nothing of an activity is on its way: the stream and the outboxes are empty, every reservation has its order or its end, and no
@@ -16,7 +16,7 @@ export async function waitUntilSettled(options: {
 }): Promise<boolean> {
   const { servers, namespace, activityId } = options;
   const connection = await mysql.createConnection({ uri: servers.MYSQL_ADMIN_URL });
-  const redis = new Redis(servers.REDIS_URL);
+  const redis = connectRedis(servers.REDIS_URL);
   const schema = (service: string) => schemaOf(namespace, service);
   const count = async (sql: string, parameters: unknown[] = []): Promise<number> => {
     const [rows] = await connection.query<mysql.RowDataPacket[]>(
@@ -25,7 +25,12 @@ export async function waitUntilSettled(options: {
     );
     return Number(rows[0]?.['n']);
   };
-  const stream = `${namespace ? `${namespace}:` : ''}seckill:{a:${activityId}}:stream`;
+  const findSales = async () => {
+    const sql = `SELECT buckets FROM ${schema('seckill')}.activities WHERE id = ?`;
+    const [rows] = await connection.query<mysql.RowDataPacket[]>(sql, [activityId]);
+    const buckets = Number(rows[0]?.['buckets'] ?? 1);
+    return findLiveSales(redis, { namespace, activityId, buckets });
+  };
   const onTheWay = async (): Promise<number> => {
     const queued = await count(
       `${schema('seckill')}.reservations WHERE activity_id = ? AND status = 'QUEUED'`,
@@ -48,7 +53,8 @@ export async function waitUntilSettled(options: {
     for (const service of ['seckill', 'order', 'payment'])
       for (const table of ['outbox', 'outbox_batches'])
         outboxes += await count(`${schema(service)}.${table}`);
-    return queued + unpaid + cancelledOnly + capturedUnsettled + outboxes + (await redis.xlen(stream));
+    const waiting = await waitingInStreams(redis, await findSales());
+    return queued + unpaid + cancelledOnly + capturedUnsettled + outboxes + waiting;
   };
   try {
     return await until(async () => (await onTheWay()) === 0, options.limitMs);
