@@ -83,7 +83,7 @@ async function start(port) {
       '--bind-address=127.0.0.1',
       '--character-set-server=utf8mb4',
       '--innodb-flush-log-at-trx-commit=1',
-      '--innodb-buffer-pool-size=256M',
+      '--innodb-buffer-pool-size=1G',
       // A log that a sale does not fill: a full one has the changed pages written out, and written again after the next change.
       kind === 'mysql' ? '--loose-innodb-redo-log-capacity=512M' : '--innodb-log-file-size=512M',
       '--max-connections=500',
