@@ -209,10 +209,10 @@ test('order-service gets the same payment over gRPC, and nobody else gets anythi
   expect(overHttp.body.data.id).toBe(created.id);
   await expect(mine.call('GetPayment', { paymentId: '404' })).rejects.toMatchObject({ status: 'NOT_FOUND' });
   for (const call of [
-    foreign.call('GetPayment', { paymentId: created.id }),
-    foreign.call('CreatePayment', { orderId, userId: '7', channel: 'mock' }),
+    () => foreign.call('GetPayment', { paymentId: created.id }),
+    () => foreign.call('CreatePayment', { orderId, userId: '7', channel: 'mock' }),
   ])
-    await expect(call).rejects.toMatchObject({ status: 'PERMISSION_DENIED' });
+    await expect(call()).rejects.toMatchObject({ status: 'PERMISSION_DENIED' });
 });
 
 test('a captured CreatePayment, sent again with its token, is the same payment', async () => {

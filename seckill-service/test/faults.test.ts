@@ -59,21 +59,23 @@ test('whatever happens to Redis during one sale, everybody who was told yes come
     accepted += 1;
     if (accepted % every === 0) await faults.shift()?.();
   });
-  const view = await eventually(
+  const { view, rows, ends } = await eventually(
     async () => {
       const now = await fixture.reconciliation(activityId);
-      return now.status === 'BALANCED' && now.equation.in_stream === 0 && now;
+      if (now.status !== 'BALANCED' || now.equation.in_stream > 0) return false;
+      const found = await fixture.db.query<{ id: string; user_id: string; status: string }[]>(
+        'SELECT id, user_id, status FROM reservations WHERE activity_id = ?',
+        [activityId],
+      );
+      const statusOf = new Map(found.map(({ id, status }) => [id, status]));
+      const reached = [...bought.values()].map(({ reservation_id: id }) => statusOf.get(id) ?? 'nowhere');
+      // Balanced is also a sale that has just been rebuilt, while the api process has not handed over yet what was lost.
+      return !reached.includes('nowhere') && { view: now, rows: found, ends: reached };
     },
     { timeoutMs: 60_000, everyMs: 100 },
   );
 
   expect(faults).toEqual([]);
-  const rows = await fixture.db.query<{ id: string; user_id: string; status: string }[]>(
-    'SELECT id, user_id, status FROM reservations WHERE activity_id = ?',
-    [activityId],
-  );
-  const statusOf = new Map(rows.map(({ id, status }) => [id, status]));
-  const ends = [...bought.values()].map(({ reservation_id: id }) => statusOf.get(id) ?? 'nowhere');
   const holders = rows.filter(({ status }) => status === 'QUEUED').map((row) => row.user_id);
   expect(ends.filter((end) => end !== 'QUEUED' && end !== 'REJECTED')).toEqual([]);
   expect(new Set(holders).size).toBe(holders.length);

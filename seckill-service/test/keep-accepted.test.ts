@@ -24,6 +24,25 @@ const batchOf = (sale: string, entryId: string, users: number[]) => ({
   values: users.flatMap((user) => [user, 1, '', 500_000 + user, 400_000 + user, '']),
 });
 
+/** What a relay does before it takes an entry out of the stream. */
+const writeDown = (activityId: string, users: number[]) =>
+  fixture.db.query(
+    'INSERT INTO reservations (id, activity_id, user_id, order_no, quantity, status, batch_id, reserved_at, updated_at) VALUES ?',
+    [
+      users.map((user) => [
+        500_000 + user,
+        activityId,
+        user,
+        400_000 + user,
+        1,
+        'QUEUED',
+        '1-1',
+        new Date(),
+        new Date(),
+      ]),
+    ],
+  );
+
 /** As when another server takes over. */
 async function breakConnections(): Promise<void> {
   const { redis } = fixture.redis;
@@ -98,6 +117,7 @@ test('what the relay has read and removed is not kept; what still waits is, and 
   await check();
   await redis.xreadgroup('GROUP', 'seckill-service', 'a-relay', 'COUNT', 2, 'STREAMS', stream, '>');
   await check();
+  await writeDown(activityId, [1, 2]);
   await redis.xdel(stream, entries[0] ?? '', entries[1] ?? '');
   await check();
   await redis.xdel(stream, entries[2] ?? '');
@@ -105,6 +125,23 @@ test('what the relay has read and removed is not kept; what still waits is, and 
 
   expect(sizes).toEqual([3, 3, 1, 1]);
 }, 30_000);
+
+test('what somebody took out of the stream before it was written down is put there again', async () => {
+  const { redis } = fixture.redis;
+  const activityId = await fixture.openActivity({ total: 100 });
+  const keeper = keeperOf(1_000);
+  const stream = fixture.key(activityId, 'stream');
+  const entry = (await redis.xadd(stream, '*', 'epoch', '1', '500071', '71:400071:1:')) ?? '';
+  keeper.keep(batchOf(activityId, entry, [71]));
+  await redis.xgroup('CREATE', stream, 'seckill-service', '0');
+  await redis.xreadgroup('GROUP', 'seckill-service', 'a-relay', 'COUNT', 1, 'STREAMS', stream, '>');
+
+  await redis.xdel(stream, entry);
+  await keeper.check();
+
+  expect(keeper.size()).toBe(1);
+  expect(await fixture.sales.waitingInStream(activityId)).toBe(1);
+});
 
 test('while Redis has lost the sale, nothing of it is forgotten', async () => {
   const activityId = await fixture.openActivity({ total: 100 });
@@ -130,13 +167,14 @@ test('a live sale that cannot be asked keeps the check from no other', async () 
   // The relay has read further than what is kept below.
   await fixture.sell(activityId, [9]);
   await fixture.atRest(activityId);
+  await writeDown(activityId, [82, 83]);
   const { upkeep } = fixture.deps;
   const progress = (sale: string) =>
     sale === '1:0' ? Promise.reject(new Error('away')) : upkeep.progress(sale);
   const deps = { ...fixture.deps, upkeep: { ...upkeep, progress } };
   const keeper = createAcceptedPurchases({ ...deps, logger: silentLogger, limit: 10 });
   keeper.keep(batchOf('1:0', '1-0', [1]));
-  keeper.keep(batchOf(activityId, '1-0', [2, 3]));
+  keeper.keep(batchOf(activityId, '1-0', [82, 83]));
 
   await expect(keeper.check()).rejects.toThrow('some live sales were not asked');
 

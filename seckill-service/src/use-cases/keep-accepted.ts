@@ -47,9 +47,9 @@ interface KeptBatch {
 const mostTogether = 1_000;
 
 /**
- * Redis tells a buyer yes before MySQL knows. Until the relay has written a purchase down, the process that gave the answer keeps it. When its entry
- * has left the stream in the epoch that accepted it, it is in the ledger. When there is another epoch, Redis had lost something: what the ledger
- * does not have then goes into the new epoch, while the rebuilt sale is still closed.
+ * Redis tells a buyer yes before MySQL knows. Until the ledger has a purchase, the process that gave the answer keeps it. The ledger is asked when its
+ * entry has left the stream: nearly always it is there. It is asked as well when there is another epoch, since Redis had lost something. What it does
+ * not have goes into the stream again, in a new epoch while the rebuilt sale is still closed.
  */
 export function createAcceptedPurchases(deps: KeepAccepted): AcceptedPurchases {
   const { upkeep, limit } = deps;
@@ -77,10 +77,9 @@ export function createAcceptedPurchases(deps: KeepAccepted): AcceptedPurchases {
     // Lost, or being rebuilt: whoever rebuilds it will tell by a new epoch.
     if (!progress) return;
     const own = kept.filter((batch) => batch.sale === sale);
-    drop(own.filter((batch) => isRecorded(batch, progress)));
     await handOver(
       { sale, epoch: progress.epoch },
-      own.filter(({ epoch, isDoubtful }) => isDoubtful || epoch !== progress.epoch),
+      own.filter((batch) => batch.isDoubtful || batch.epoch !== progress.epoch || hasLeft(batch, progress)),
     );
   }
 
@@ -144,10 +143,8 @@ function inParts(batches: KeptBatch[]): KeptBatch[][] {
   return parts;
 }
 
-/** The relay has read it, and it has left the stream: in the epoch that it was put there in, and on the server that it was put there. */
-const isRecorded = (batch: KeptBatch, { epoch, firstEntryId, lastRead }: Progress): boolean =>
-  batch.epoch === epoch &&
-  !batch.isDoubtful &&
+/** The relay has read past it, and it is not in the stream: it is in the ledger, or somebody took the stream away. */
+const hasLeft = (batch: KeptBatch, { firstEntryId, lastRead }: Progress): boolean =>
   lastRead !== undefined &&
   !isBefore(lastRead, batch.entryId) &&
   (firstEntryId === undefined || isBefore(batch.entryId, firstEntryId));
