@@ -126,21 +126,42 @@ test('what the relay has read and removed is not kept; what still waits is, and 
   expect(sizes).toEqual([3, 3, 1, 1]);
 }, 30_000);
 
-test('what somebody took out of the stream before it was written down is put there again', async () => {
-  const { redis } = fixture.redis;
-  const activityId = await fixture.openActivity({ total: 100 });
-  const keeper = keeperOf(1_000);
-  const stream = fixture.key(activityId, 'stream');
-  const entry = (await redis.xadd(stream, '*', 'epoch', '1', '500071', '71:400071:1:')) ?? '';
-  keeper.keep(batchOf(activityId, entry, [71]));
-  await redis.xgroup('CREATE', stream, 'seckill-service', '0');
-  await redis.xreadgroup('GROUP', 'seckill-service', 'a-relay', 'COUNT', 1, 'STREAMS', stream, '>');
+describe('somebody took an entry out of the stream before it was written down', () => {
+  async function takeOut(user: number): Promise<[string, ReturnType<typeof keeperOf>]> {
+    const { redis } = fixture.redis;
+    const activityId = await fixture.openActivity({ total: 100 });
+    const keeper = keeperOf(1_000);
+    const stream = fixture.key(activityId, 'stream');
+    const purchase = [String(500_000 + user), `${user}:${400_000 + user}:1:`] as const;
+    const entry = (await redis.xadd(stream, '*', 'epoch', '1', ...purchase)) ?? '';
+    keeper.keep(batchOf(activityId, entry, [user]));
+    await redis.xgroup('CREATE', stream, 'seckill-service', '0');
+    await redis.xreadgroup('GROUP', 'seckill-service', 'a-relay', 'COUNT', 1, 'STREAMS', stream, '>');
+    await redis.xdel(stream, entry);
+    return [activityId, keeper];
+  }
 
-  await redis.xdel(stream, entry);
-  await keeper.check();
+  test('where Redis does not know its buyer either, it is put there again', async () => {
+    const [activityId, keeper] = await takeOut(71);
 
-  expect(keeper.size()).toBe(1);
-  expect(await fixture.sales.waitingInStream(activityId)).toBe(1);
+    await keeper.check();
+
+    expect(keeper.size()).toBe(1);
+    expect(await fixture.sales.waitingInStream(activityId)).toBe(1);
+  });
+
+  test('where Redis knows its buyer, it is kept until the ledger has it', async () => {
+    const [activityId, keeper] = await takeOut(72);
+    await fixture.redis.redis.hset(fixture.key(activityId, 'buyers'), '72', '500072:400072:1::L');
+
+    await keeper.check();
+    await keeper.check();
+    const before = keeper.size();
+    await writeDown(activityId, [72]);
+    await keeper.check();
+
+    expect([before, keeper.size()]).toEqual([1, 0]);
+  });
 });
 
 test('while Redis has lost the sale, nothing of it is forgotten', async () => {

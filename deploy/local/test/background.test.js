@@ -1,9 +1,9 @@
 'use strict';
-const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { joinBackground, leaveBackground } = require('../background');
+const { joinBackground } = require('../background');
+const { startProcess, stopProcess } = require('../process');
 
 const newFolder = () => fs.mkdtempSync(path.join(os.tmpdir(), 'onrush-background-'));
 
@@ -33,17 +33,15 @@ test('where the kernel has no such groups, nothing is left behind', () => {
   expect(fs.readdirSync(plain)).toEqual([]);
 });
 
-test('a real process is in it where we may, and the group goes with the last one', async () => {
-  const child = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000)'], { stdio: 'ignore' });
-  const ended = new Promise((resolve) => child.once('exit', resolve));
+test('a process that is started for the background is in it where we may', async () => {
+  const at = { runFolder: newFolder() };
+  const args = ['-e', 'setInterval(() => undefined, 1000)'];
+  const started = { name: 'follower', command: process.execPath, args, ...at, logFolder: at.runFolder };
+  const { pid } = await startProcess({ ...started, isBackground: true });
 
-  const joined = joinBackground(child.pid);
-  const groups = fs.existsSync(`/proc/${child.pid}/cgroup`)
-    ? fs.readFileSync(`/proc/${child.pid}/cgroup`, 'utf8')
-    : '';
-  child.kill('SIGKILL');
-  await ended;
-  leaveBackground();
+  const groups = fs.existsSync(`/proc/${pid}/cgroup`) ? fs.readFileSync(`/proc/${pid}/cgroup`, 'utf8') : '';
+  const isAllowed = joinBackground(pid);
+  await stopProcess('follower', at);
 
-  expect(groups.includes('/onrush-background')).toBe(joined);
+  expect(groups.includes('/onrush-background')).toBe(isAllowed);
 });

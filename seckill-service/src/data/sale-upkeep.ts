@@ -40,7 +40,7 @@ export interface Progress {
 }
 
 export interface Adoption {
-  /** When this entry has left the stream, all of them are in the ledger; undefined: they are. Only of those that went into the stream. */
+  /** They are in this entry of the stream, or before it; undefined where nothing waits in it. Only of those that went into the stream. */
   entryId: string | undefined;
   adopted: KeptPurchase[];
   overLimit: KeptPurchase[];

@@ -104,16 +104,18 @@ export function createAcceptedPurchases(deps: KeepAccepted): AcceptedPurchases {
     const ids = all.map(({ reservationId }) => reservationId);
     const known = await ledgerCount.findKnown(deps.db.manager, ids);
     const missing = all.filter(({ reservationId }) => !known.has(reservationId));
-    const adoption =
-      missing.length > 0
-        ? await upkeep.adopt({ sale, epoch }, missing, { intoStream: true })
-        : { adopted: [], overLimit: [], entryId: undefined };
+    if (missing.length === 0) {
+      drop(batches);
+      return 0;
+    }
+    const adoption = await upkeep.adopt({ sale, epoch }, missing, { intoStream: true });
     if (!adoption) return 0;
     for (const purchase of adoption.overLimit)
       await reject(deps, activityOf(sale), { purchase, reason: 'over-limit' });
     const { entryId } = adoption;
-    if (entryId === undefined) drop(batches);
-    else for (const batch of batches) Object.assign(batch, { epoch, entryId, isDoubtful: false });
+    // Without one the ledger has them by now, or Redis has forgotten their entry alone: the next look tells which.
+    if (entryId !== undefined)
+      for (const batch of batches) Object.assign(batch, { epoch, entryId, isDoubtful: false });
     return adoption.adopted.length;
   }
 
