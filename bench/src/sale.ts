@@ -1,5 +1,6 @@
 import mysql from 'mysql2/promise';
-import { openActivity, until } from '@onrush/e2e/activity';
+import { setTimeout as wait } from 'node:timers/promises';
+import { openActivity } from '@onrush/e2e/activity';
 import { schemaOf } from '@onrush/e2e/environment';
 import { percentile } from '@onrush/e2e/parallel';
 import { countsOf, type LoadResult } from './load';
@@ -33,8 +34,8 @@ export const requestCount = (purchases: number): number => Math.round(purchases 
 /** Prepares all that the buyers send to an activity; what it returns is measured. */
 export type Rush = (activityId: string) => Promise<() => Promise<LoadResult>>;
 
-/** Whoever counts the rows of a large sale too often takes the time that they need to be written. */
-const countEveryMs = 250;
+const longestDrainMs = 240_000;
+const restMs = { shortest: 100, longest: 2_000 };
 
 /** A new activity is sold out, and every accepted purchase followed until it is an order. */
 export async function sell(
@@ -85,17 +86,16 @@ async function drain(
   { activityId, accepted, purchases }: { activityId: string; accepted: number; purchases: number },
 ): Promise<number> {
   const connection = await mysql.createConnection(servers.MYSQL_ADMIN_URL);
+  // Ids grow with time: an activity's own is before all of its orders, and the rows of sales before it are not read.
   const count = async (table: string): Promise<number> => {
     const [rows] = await connection.query<mysql.RowDataPacket[]>(
-      `SELECT COUNT(*) AS n FROM ${table} WHERE activity_id = ?`,
-      [activityId],
+      `SELECT COUNT(*) AS n FROM ${table} WHERE id > ? AND activity_id = ?`,
+      [activityId, activityId],
     );
     return Number(rows[0]?.['n']);
   };
-  const orders = `${schemaOf(namespace, 'order')}.orders`;
   try {
-    await until(async () => (await count(orders)) >= accepted, 240_000, countEveryMs);
-    const ordered = await count(orders);
+    const ordered = await countUntil(() => count(`${schemaOf(namespace, 'order')}.orders`), accepted);
     const reserved = await count(`${schemaOf(namespace, 'seckill')}.reservations`);
     if (ordered !== accepted) return ordered - accepted;
     if (reserved !== accepted) return reserved - accepted;
@@ -103,6 +103,28 @@ async function drain(
   } finally {
     await connection.end();
   }
+}
+
+/** Counts until there are as many, or time is up. */
+async function countUntil(count: () => Promise<number>, wanted: number): Promise<number> {
+  const began = performance.now();
+  const first = await count();
+  let counted = first;
+  for (let elapsedMs = 0; counted < wanted && elapsedMs < longestDrainMs;) {
+    await wait(restBeforeCount({ elapsedMs, came: counted - first, left: wanted - counted }));
+    counted = await count();
+    elapsedMs = performance.now() - began;
+  }
+  return counted;
+}
+
+/**
+ * Whoever counts the rows of a large sale too often takes the time that they need to be written: the rest before the next count is half of what the
+ * others will take at the speed so far, and no longer than it took until now.
+ */
+export function restBeforeCount(so: { elapsedMs: number; came: number; left: number }): number {
+  const halfOfRest = so.came > 0 ? (so.left / so.came) * (so.elapsedMs / 2) : so.elapsedMs;
+  return Math.max(restMs.shortest, Math.min(halfOfRest, so.elapsedMs, restMs.longest));
 }
 
 export const describeRound = (round: SaleRound): string =>

@@ -6,6 +6,7 @@ import { until } from '@onrush/e2e/activity';
 import type { FleetService } from '../../deploy/local/fleet';
 import { processesOf, processorTimes, timePerRequest } from '../src/processor-time';
 import { machine, resultSchema, writeResult } from '../src/results';
+import { restBeforeCount } from '../src/sale';
 import { differenceOf, ratioOf, slopeOf, spreadOf } from '../src/statistics';
 
 test('a spread has its median between its ends', () => {
@@ -29,6 +30,15 @@ test('a slope is that of the line through the points', () => {
   expect(slopeOf(noisy)).toBe(2);
   expect(slopeOf([{ x: 1, y: 7 }])).toBe(0);
   expect(slopeOf([])).toBe(0);
+});
+
+test('orders are counted the more often the nearer the last one is', () => {
+  expect(restBeforeCount({ elapsedMs: 0, came: 0, left: 9 })).toBe(100);
+  expect(restBeforeCount({ elapsedMs: 500, came: 0, left: 9 })).toBe(500);
+  expect(restBeforeCount({ elapsedMs: 1_000, came: 1_000, left: 500 })).toBe(250);
+  expect(restBeforeCount({ elapsedMs: 1_000, came: 1_000, left: 90_000 })).toBe(1_000);
+  expect(restBeforeCount({ elapsedMs: 60_000, came: 1_000, left: 1_000 })).toBe(2_000);
+  expect(restBeforeCount({ elapsedMs: 1_000, came: 1_000, left: 1 })).toBe(100);
 });
 
 test('results have one form, and what does not fit it is not written', () => {
