@@ -10,8 +10,9 @@ import { errors } from './errors';
 import { eventHandlers } from './handlers/events';
 import { grpcHandlers } from './handlers/grpc';
 import { httpRoutes } from './handlers/http';
-import { createSweep } from './handlers/timers';
+import { createDeadlineTimer, createSweep } from './handlers/timers';
 import { cancelOverdueOrder } from './use-cases/cancel-order';
+import { createDeadlines } from './use-cases/deadlines';
 
 const service = 'order-service';
 
@@ -19,18 +20,20 @@ export function createApp(config: Config, runtime: Runtime): App {
   const { logger } = runtime;
   const foundation = createFoundation(service, config, runtime, { errors });
   const { db, redis, keys, broker, outbox } = foundation;
-  const timeouts = createDelayQueue<{ orderId: string }>({
+  const { orderSweepSeconds: everySeconds, sagaStaleSeconds } = config;
+  const timers = createDelayQueue<{ orderId: string }>({
     redis,
     keys,
     name: 'payment-timeout',
     handle: ({ payload }) => cancelOverdueOrder({ db, outbox }, payload.orderId, new Date()),
     ...runtime,
   });
+  const deadlines = createDeadlines({ db, timers, everyMs: everySeconds * 1_000 });
   const productClient = foundation.clientOf('product-service', productService);
   const paymentClient = foundation.clientOf('payment-service', paymentService);
   const deps = {
     ...foundation,
-    timeouts,
+    deadlines,
     products: createProducts(productClient),
     payments: createPayments(paymentClient),
     paymentTimeoutSeconds: config.orderPaymentTimeoutSeconds,
@@ -48,8 +51,8 @@ export function createApp(config: Config, runtime: Runtime): App {
     grpc: [grpcHandlers(deps)],
   });
   const consumer = broker.subscribe({ group: service, handlers: eventHandlers(deps) });
-  const { orderSweepSeconds: everySeconds, sagaStaleSeconds } = config;
   const sweep = createSweep({ deps, everySeconds, sagaStaleSeconds, logger });
-  const own = [productClient, paymentClient, timeouts, sweep, consumer];
+  const deadlineTimer = createDeadlineTimer({ deadlines, everySeconds, logger });
+  const own = [productClient, paymentClient, timers, deadlineTimer, sweep, consumer];
   return { components: [...foundation.components, ...own, ...edge.components], openApi: edge.openApi };
 }

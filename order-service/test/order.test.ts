@@ -100,36 +100,6 @@ test('an order of the version before, whose creation is a row of its history, sh
   expect(history).toEqual([expect.objectContaining({ from: null, to: 'CREATED', by: 'user:1' })]);
 });
 
-test('an order that is not paid in time is cancelled, by the timer', async () => {
-  await fixture.restart({ orderSweepSeconds: 3_600 });
-  const cancelled = await fixture.kafka.collect(orderCancelled);
-  const reservation = fixture.reserve({ payment_timeout_seconds: 1 });
-  await fixture.publishReserved(reservation);
-
-  await statusIs(reservation.order_no, 'CANCELLED');
-
-  expect((await read(reservation.order_no)).body.data).toMatchObject({ cancel_reason: 'timeout' });
-  await eventually(
-    () => cancelled.filter(({ payload }) => payload.order_id === reservation.order_no).length === 1,
-  );
-  await fixture.restart();
-});
-
-test('an order whose timer was lost is cancelled by the sweep, and not before its time', async () => {
-  const [late, early] = [fixture.reserve({ payment_timeout_seconds: 2 }), fixture.reserve()];
-  await fixture.publishReserved(late, early);
-  await statusIs(late.order_no, 'CREATED');
-  await eventually(
-    async () =>
-      (await fixture.redis.redis.zcard(`${fixture.namespace}:order:{delay:payment-timeout}:due`)) > 0,
-  );
-  await fixture.redis.redis.del(`${fixture.namespace}:order:{delay:payment-timeout}:due`);
-
-  await statusIs(late.order_no, 'CANCELLED');
-
-  expect((await read(early.order_no)).body.data.status).toBe('CREATED');
-});
-
 test('a paid order is PAID once, however often it is told, and cannot be cancelled', async () => {
   const paid = await fixture.kafka.collect(orderPaid);
   const reservation = fixture.reserve();

@@ -124,7 +124,22 @@ export const orderRepository = {
     );
     return rows.map((row) => row.id);
   },
+
+  /** Unpaid orders whose time is up until then, after that one, in the order of their time. */
+  async findDue(
+    db: DataSource,
+    { after, until, limit }: { after: DueOrder; until: Date; limit: number },
+  ): Promise<DueOrder[]> {
+    const rows = await db.query<Pick<OrderRow, 'id' | 'expires_at'>[]>(
+      `SELECT id, expires_at FROM orders WHERE status = 'CREATED' AND expires_at >= ? AND expires_at <= ?
+          AND (expires_at > ? OR id > ?) ORDER BY expires_at, id LIMIT ?`,
+      [after.expiresAt, until, after.expiresAt, after.id, limit],
+    );
+    return rows.map((row) => ({ id: row.id, expiresAt: row.expires_at }));
+  },
 };
+
+type DueOrder = Pick<Order, 'id' | 'expiresAt'>;
 
 export interface OrderFilter {
   userId?: string | undefined;

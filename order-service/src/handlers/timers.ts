@@ -3,6 +3,7 @@ import type { Logger } from '@onrush/chassis/logger';
 import { orderRepository } from '../data/order-repository';
 import { sagaRepository } from '../data/saga-repository';
 import { cancelOverdueOrder, type CancelOrder } from '../use-cases/cancel-order';
+import type { Deadlines } from '../use-cases/deadlines';
 import { endStaleSaga, type PlaceOrder } from '../use-cases/place-order';
 
 const ordersPerSweep = 500;
@@ -15,9 +16,6 @@ export function createSweep(options: {
   logger: Logger;
 }): Component {
   const { deps, logger } = options;
-  let timer: NodeJS.Timeout | undefined;
-  let sweeping: Promise<void> = Promise.resolve();
-
   async function sweep(): Promise<void> {
     const now = new Date();
     for (const orderId of await orderRepository.findOverdue(deps.db, now, ordersPerSweep))
@@ -32,23 +30,47 @@ export function createSweep(options: {
     }
   }
 
+  return repeat({ name: 'order sweep', everySeconds: options.everySeconds, work: sweep, logger });
+}
+
+/** Apart from the sweep, which may have to wait for other services. */
+export const createDeadlineTimer = (options: {
+  deadlines: Deadlines;
+  everySeconds: number;
+  logger: Logger;
+}): Component => repeat({ ...options, name: 'payment deadlines', work: () => options.deadlines.setNext() });
+
+function repeat({
+  name,
+  everySeconds,
+  work,
+  logger,
+}: {
+  name: string;
+  everySeconds: number;
+  work: () => Promise<void>;
+  logger: Logger;
+}): Component {
+  let timer: NodeJS.Timeout | undefined;
+  let current: Promise<void> = Promise.resolve();
+
   function next(): void {
     timer = setTimeout(() => {
-      sweeping = sweep()
-        .catch((error: unknown) => logger.warn('sweep failed, it comes back', { error }))
+      current = work()
+        .catch((error: unknown) => logger.warn(`${name} failed, it comes back`, { error }))
         .finally(next);
-    }, options.everySeconds * 1000);
+    }, everySeconds * 1000);
   }
 
   return {
-    name: 'order sweep',
+    name,
     start: () => {
       next();
       return Promise.resolve();
     },
     stop: async () => {
       clearTimeout(timer);
-      await sweeping;
+      await current;
       clearTimeout(timer);
     },
   };

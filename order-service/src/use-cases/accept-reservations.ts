@@ -1,5 +1,4 @@
 import type { DataSource } from 'typeorm';
-import type { DelayQueue } from '@onrush/chassis/delay-queue';
 import { newEvent } from '@onrush/chassis/message-broker';
 import { inTransaction } from '@onrush/chassis/mysql';
 import type { Outbox } from '@onrush/chassis/outbox';
@@ -7,16 +6,17 @@ import { orderCreated, type SeckillReserved } from '@onrush/proto';
 import { orderRepository } from '../data/order-repository';
 import { createOrder, type Order } from '../domain/order';
 import { orderEvent } from '../domain/order-event';
+import type { Deadlines } from './deadlines';
 
 export interface AcceptReservations {
   db: DataSource;
   outbox: Outbox;
-  timeouts: DelayQueue<{ orderId: string }>;
+  deadlines: Deadlines;
 }
 
 /**
- * One order for each reservation, whatever is delivered twice: rows and events of a batch are one transaction. The timers follow; where
- * the process dies before them, the sweep finds the orders by their time.
+ * One order for each reservation, whatever is delivered twice: rows and events of a batch are one transaction. Their timers are
+ * set when their time is near; where that is now and the process dies before, the sweep finds them.
  */
 export async function acceptReservations(
   deps: AcceptReservations,
@@ -31,13 +31,8 @@ export async function acceptReservations(
     );
   });
   deps.outbox.wake();
-  await scheduleTimeouts(deps.timeouts, orders);
+  await deps.deadlines.note(orders);
 }
-
-export const scheduleTimeouts = (timeouts: AcceptReservations['timeouts'], orders: Order[]): Promise<void> =>
-  timeouts.schedule(
-    orders.map((order) => ({ id: order.id, dueAt: order.expiresAt, payload: { orderId: order.id } })),
-  );
 
 function orderOf(reservation: SeckillReserved): Order {
   const reservedAt = new Date(reservation.reserved_at);

@@ -14,7 +14,7 @@ import { sagaRepository, type Saga } from '../data/saga-repository';
 import { createOrder, type Order, type OrderItem } from '../domain/order';
 import { orderEvent } from '../domain/order-event';
 import { errors } from '../errors';
-import { scheduleTimeouts, type AcceptReservations } from './accept-reservations';
+import type { AcceptReservations } from './accept-reservations';
 
 export interface PlaceOrder extends AcceptReservations {
   db: DataSource;
@@ -85,9 +85,9 @@ async function complete(
   });
   deps.outbox.wake();
   // The order stands; where its timer cannot be set, the sweep ends it in time.
-  await scheduleTimeouts(deps.timeouts, [order]).catch((error: unknown) =>
-    deps.logger.warn('timeout not scheduled', { orderId, error }),
-  );
+  await deps.deadlines
+    .note([order])
+    .catch((error: unknown) => deps.logger.warn('timeout not scheduled', { orderId, error }));
   return order;
 }
 
