@@ -1,5 +1,6 @@
 import { Kafka, logLevel } from 'kafkajs';
 import RequestQueue from 'kafkajs/src/network/requestQueue';
+import { mendFetch } from './kafka-fetched';
 import { mendProduce } from './kafka-records';
 
 // kafkajs 2.2.4 looks for waiting requests every millisecond on every connection, forever, from its first answer on, with or without any
@@ -11,6 +12,7 @@ RequestQueue.prototype.scheduleCheckPendingRequests = function (this: RequestQue
 };
 
 mendProduce();
+mendFetch();
 
 /** kafkajs, mended. Nothing imports `Kafka` from anywhere else. */
 export { Kafka, logLevel };

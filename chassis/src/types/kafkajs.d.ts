@@ -1,4 +1,4 @@
-/** The parts of kafkajs 2.2.4 that kafka-client.ts and kafka-records.ts mend; they are not in the package's own types. */
+/** The parts of kafkajs 2.2.4 that kafka-client.ts, kafka-records.ts and kafka-fetched.ts mend; they are not in the package's own types. */
 declare module 'kafkajs/src/network/requestQueue' {
   class RequestQueue {
     /** Requests that wait: too many are in flight, or the broker asked for patience. */
@@ -25,6 +25,20 @@ declare module 'kafkajs/src/protocol/encoder' {
     writeEncoder(value: Encoder): this;
   }
   export = Encoder;
+}
+
+declare module 'kafkajs/src/protocol/decoder' {
+  class Decoder {
+    constructor(buffer: Buffer);
+    readInt16(): number;
+    readInt32(): number;
+    readInt64(): bigint;
+    readString(): string;
+    readBytes(length: number): Buffer;
+    canReadBytes(length: number): boolean;
+    readArray<T>(reader: () => T): T[];
+  }
+  export = Decoder;
 }
 
 declare module 'kafkajs/src/protocol/recordBatch/crc32C' {
@@ -66,4 +80,86 @@ declare module 'kafkajs/src/protocol/requests/produce' {
     let protocol: (choice: { version: number }) => (args: ProduceArguments) => Produce;
   }
   export = produce;
+}
+
+declare module 'kafkajs/src/protocol/requests/fetch/v11/response' {
+  namespace response {
+    interface Fetched {
+      throttleTime: number;
+      clientSideThrottleTime: number;
+      errorCode: number;
+      sessionId: number;
+      responses: { topicName: string; partitions: Partition[] }[];
+    }
+    interface Partition {
+      partition: number;
+      errorCode: number;
+      highWatermark: string;
+      lastStableOffset: string;
+      lastStartOffset: string;
+      abortedTransactions: { producerId: string; firstOffset: string }[];
+      preferredReadReplica: number;
+      messages: FetchedRecord[];
+    }
+    interface FetchedRecord {
+      magicByte: number;
+      attributes: number;
+      timestamp: string;
+      offset: string;
+      key: Buffer | null;
+      value: Buffer | null;
+      headers: Record<string, Buffer | null | (Buffer | null)[]>;
+      isControlRecord: boolean;
+      batchContext: BatchContext;
+    }
+    interface BatchContext {
+      firstOffset: string;
+      firstTimestamp: string;
+      partitionLeaderEpoch: number;
+      inTransaction: boolean;
+      isControlBatch: boolean;
+      lastOffsetDelta: number;
+      producerId: string;
+      producerEpoch: number;
+      firstSequence: number;
+      maxTimestamp: string;
+      /** 0: when the record was made; 1: when the broker wrote it. */
+      timestampType: number;
+      magicByte: number;
+    }
+    let decode: (raw: Buffer) => Promise<Fetched>;
+  }
+  export = response;
+}
+
+declare module 'kafkajs/src/protocol/recordBatch/v0' {
+  import type Encoder from 'kafkajs/src/protocol/encoder';
+
+  export interface BatchArguments {
+    compression?: number;
+    transactional?: boolean;
+    firstOffset?: number | bigint;
+    firstTimestamp?: number;
+    maxTimestamp?: number;
+    partitionLeaderEpoch?: number;
+    producerId?: number;
+    producerEpoch?: number;
+    firstSequence?: number;
+    records?: Encoder[];
+  }
+  export function RecordBatch(batch: BatchArguments): Promise<Encoder>;
+}
+
+declare module 'kafkajs/src/protocol/recordBatch/record/v0' {
+  import type { IHeaders } from 'kafkajs';
+  import type Encoder from 'kafkajs/src/protocol/encoder';
+
+  function createRecord(record: {
+    offsetDelta?: number;
+    timestampDelta?: number;
+    key?: Buffer | null;
+    value: Buffer | null;
+    headers?: IHeaders;
+  }): Encoder;
+  export = createRecord;
 }
