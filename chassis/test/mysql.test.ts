@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { claimEvent, claimEvents, inboxMigrationSql } from '../src/inbox';
 import { newEvent } from '../src/message-broker';
 import { createMetrics } from '../src/metrics';
-import { inTransaction, insertRows, isDuplicateKey, runMigrations } from '../src/mysql';
+import { idList, inTransaction, insertRows, isDuplicateKey, runMigrations } from '../src/mysql';
 import { createOutbox, outboxBatchesMigrationSql, outboxMigrationSql } from '../src/outbox';
 import { createTestBroker, type TestBroker } from '../src/testing/broker';
 import { createTestDatabase, type TestDatabase } from '../src/testing/database';
@@ -146,6 +146,12 @@ describe('mysql', () => {
 
     const read = await database.db.query<Record<string, unknown>[]>('SELECT * FROM samples ORDER BY id');
     expect(read.map((row) => columns.map((column) => row[column]))).toEqual(rows);
+  });
+
+  test('a list of ids finds these and nothing else, whatever they look like', async () => {
+    const sql = 'SELECT DISTINCT number FROM samples WHERE number IN (?)';
+
+    expect(await database.db.query(sql, [idList(['42', '7) OR (1=1'])])).toEqual([{ number: '42' }]);
   });
 
   test('migrations that are applied are not applied again, also by two at once', async () => {

@@ -1,4 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
+import { idList } from '@onrush/chassis/mysql';
 import type { AcceptedPurchase, KeptPurchase, ReservationStatus } from '../domain/reservation';
 import type { WrittenPurchase } from '../domain/sale-record';
 
@@ -46,11 +47,20 @@ export const ledgerCount = {
     const known = new Set<string>();
     for (let from = 0; from < ids.length; from += idsPerQuery) {
       const rows = await manager.query<{ id: string }[]>('SELECT id FROM reservations WHERE id IN (?)', [
-        ids.slice(from, from + idsPerQuery),
+        idList(ids.slice(from, from + idsPerQuery)),
       ]);
       for (const { id } of rows) known.add(id);
     }
     return known;
+  },
+
+  /** Whether it has all of these, of which there is one at least: the same without naming them, which is most of the work. */
+  async hasAll(manager: EntityManager, ids: string[]): Promise<boolean> {
+    const [row] = await manager.query<{ known: string }[]>(
+      'SELECT COUNT(*) AS known FROM reservations WHERE id IN (?)',
+      [idList(ids)],
+    );
+    return Number(row?.known) === ids.length;
   },
 
   /** The units of all rows. Its work grows with the activity's reservations. */

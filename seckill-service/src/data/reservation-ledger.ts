@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { insertRows } from '@onrush/chassis/mysql';
+import { idList, insertRows } from '@onrush/chassis/mysql';
 import type { Activity } from '../domain/activity';
 import type { AcceptedPurchase, KeptPurchase, Reservation, ReservationStatus } from '../domain/reservation';
 import type { WrittenPurchase } from '../domain/sale-record';
@@ -116,7 +116,7 @@ export const reservationLedger = {
   async markOrdered(db: DataSource, ids: string[], at: Date): Promise<void> {
     await db.query(
       `UPDATE reservations SET status = 'ORDERED', updated_at = ? WHERE status = 'QUEUED' AND id IN (?)`,
-      [at, ids],
+      [at, idList(ids)],
     );
   },
 

@@ -100,14 +100,15 @@ export function createAcceptedPurchases(deps: KeepAccepted): AcceptedPurchases {
 
   /** Kept until the ledger has them: what goes into the new epoch's stream can be lost like what was in the old one's. */
   async function handOverPart({ sale, epoch }: LiveEpoch, batches: KeptBatch[]): Promise<number> {
-    const all = batches.flatMap(({ text }) => purchasesFrom(text));
-    const ids = all.map(({ reservationId }) => reservationId);
-    const known = await ledgerCount.findKnown(deps.db.manager, ids);
-    const missing = all.filter(({ reservationId }) => !known.has(reservationId));
-    if (missing.length === 0) {
+    const ids = batches.flatMap(({ text }) => reservationIdsFrom(text));
+    if (await ledgerCount.hasAll(deps.db.manager, ids)) {
       drop(batches);
       return 0;
     }
+    const known = await ledgerCount.findKnown(deps.db.manager, ids);
+    const missing = batches
+      .flatMap(({ text }) => purchasesFrom(text))
+      .filter(({ reservationId }) => !known.has(reservationId));
     const adoption = await upkeep.adopt({ sale, epoch }, missing, { intoStream: true });
     if (!adoption) return 0;
     for (const purchase of adoption.overLimit)
@@ -150,6 +151,11 @@ const hasLeft = (batch: KeptBatch, { firstEntryId, lastRead }: Progress): boolea
   lastRead !== undefined &&
   !isBefore(lastRead, batch.entryId) &&
   (firstEntryId === undefined || isBefore(batch.entryId, firstEntryId));
+
+const reservationIdAt = 3;
+
+const reservationIdsFrom = (text: string): string[] =>
+  text.split(',').filter((_, index) => index % valuesPerPurchase === reservationIdAt);
 
 function purchasesFrom(text: string): KeptPurchase[] {
   const values = text.split(',');
