@@ -43,20 +43,6 @@ export const notificationRepository = {
     return notifications.filter((each) => isNew.has(each.id));
   },
 
-  async insertDeliveries(
-    tx: EntityManager,
-    notifications: Notification[],
-    channels: string[],
-  ): Promise<void> {
-    const rows = notifications.flatMap((each) =>
-      channels.map((channel) => [each.id, channel, 'DELIVERED', each.createdAt]),
-    );
-    await insertRows(tx, 'deliveries', {
-      columns: ['notification_id', 'channel', 'status', 'delivered_at'],
-      rows,
-    });
-  },
-
   /** Newest first. */
   async list(
     db: DataSource,

@@ -15,10 +15,7 @@ export interface Notify {
   logger: Logger;
 }
 
-/** Besides the in-app inbox, which is the row itself. */
-const channels = ['log'];
-
-/** One notification an event, and none for a synthetic user, who is nobody. The unique event id lets the first delivery through. Rows, deliveries and events are one transaction. */
+/** One notification an event, and none for a synthetic user, who is nobody. The unique event id lets the first delivery through. Rows and events are one transaction. */
 export async function notify(deps: Notify, drafts: { eventId: string; draft: Draft }[]): Promise<void> {
   const toPeople = drafts.filter(({ draft }) => !isOfRehearsal(draft.userId));
   if (toPeople.length === 0) return;
@@ -28,7 +25,6 @@ export async function notify(deps: Notify, drafts: { eventId: string; draft: Dra
   );
   const sent = await inTransaction(deps.db, async (tx) => {
     const created = await notificationRepository.insertNew(tx, wanted);
-    await notificationRepository.insertDeliveries(tx, created, channels);
     await deps.outbox.add(tx, created.map(sentEvent));
     return created;
   });
