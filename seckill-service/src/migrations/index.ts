@@ -5,6 +5,7 @@ import { AddTokenRequired1700000000004 } from './0004-add-token-required';
 import { AddWaitingRooms1700000000005 } from './0005-add-waiting-rooms';
 import { AddBuckets1700000000006 } from './0006-add-buckets';
 import { CreateOutboxBatches1700000000007 } from './0007-create-outbox-batches';
+import { DropOrderNoIndex1700000000008 } from './0008-drop-order-no-index';
 
 /** In the order they are applied. */
 export const migrations = [
@@ -15,4 +16,5 @@ export const migrations = [
   AddWaitingRooms1700000000005,
   AddBuckets1700000000006,
   CreateOutboxBatches1700000000007,
+  DropOrderNoIndex1700000000008,
 ];
