@@ -150,7 +150,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         ],
       });
       await heartbeat();
-      if (restFactor > 0) await wait(Math.min((Date.now() - began) * restFactor, longestRestMs));
+      const rest = handler.restFactor ?? restFactor;
+      if (rest > 0) await wait(Math.min((Date.now() - began) * rest, longestRestMs));
     }
   }
 

@@ -38,6 +38,8 @@ export interface EventHandler {
   handle(events: ReceivedEvent<unknown>[]): Promise<void>;
   /** The most events it gets at once. */
   maxBatch: number;
+  /** As of a subscription, for these events alone. */
+  restFactor?: number;
 }
 
 export interface Consumer extends Component {
@@ -97,7 +99,8 @@ export function newEvent<T>(definition: EventDefinition<T>, key: string, payload
 export const on = <T>(
   definition: EventDefinition<T>,
   handle: (events: ReceivedEvent<T>[]) => Promise<void>,
-): EventHandler => ({ definition, handle, maxBatch: 2_000 });
+  options: Pick<EventHandler, 'restFactor'> = {},
+): EventHandler => ({ definition, handle, maxBatch: 2_000, ...options });
 
 /** Handles one event after the other, and no more of them than leave the consumer time to tell its group that it is alive. */
 export const onEach = <T>(

@@ -188,27 +188,38 @@ test('an idle connection sets no timer; one with waiting requests does', () => {
   clearTimeout(busy.throttleCheckTimeoutId ?? undefined);
 });
 
-test('whom others go before takes one batch after the other, and rests after each, for a second at most', async () => {
-  const tookMs = 400;
-  const batches: { began: number; ended: number }[] = [];
-  const handler = on(definition('polite.sent'), async () => {
-    const began = performance.now();
-    await new Promise((resolve) => setTimeout(resolve, tookMs));
-    batches.push({ began, ended: performance.now() });
-  });
-  // Of 40 keys each of the six partitions gets some.
-  await kafka.broker.publish(
-    Array.from({ length: 40 }, (_, n) => newEvent(definition('polite.sent'), `k${n}`, { n })),
-  );
-  const consumer = kafka.broker.subscribe({ group: 'polite', handlers: [handler], restFactor: 100 });
-  await consumer.start();
+test.each([
+  { who: 'whom', type: 'polite.sent', restFactor: 100, own: {} },
+  { who: 'events that', type: 'patient.sent', restFactor: 0.001, own: { restFactor: 100 } },
+])(
+  '$who others go before come one batch after the other, with a rest after each, of a second at most',
+  async (polite) => {
+    const { type, restFactor, own } = polite;
+    const tookMs = 400;
+    const batches: { began: number; ended: number }[] = [];
+    const handle = async () => {
+      const began = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, tookMs));
+      batches.push({ began, ended: performance.now() });
+    };
+    // Of 40 keys each of the six partitions gets some.
+    await kafka.broker.publish(
+      Array.from({ length: 40 }, (_, n) => newEvent(definition(type), `k${n}`, { n })),
+    );
+    const consumer = kafka.broker.subscribe({
+      group: type,
+      handlers: [on(definition(type), handle, own)],
+      restFactor,
+    });
+    await consumer.start();
 
-  await eventually(() => batches.length === 3, { timeoutMs: 20_000 });
+    await eventually(() => batches.length === 3, { timeoutMs: 20_000 });
 
-  await consumer.stop();
-  const rests = batches.slice(1).map(({ began }, index) => began - (batches[index]?.ended ?? 0));
-  expect(Math.min(...rests)).toBeGreaterThan(2 * tookMs);
-});
+    await consumer.stop();
+    const rests = batches.slice(1).map(({ began }, index) => began - (batches[index]?.ended ?? 0));
+    expect(Math.min(...rests)).toBeGreaterThan(2 * tookMs);
+  },
+);
 
 test('what was published is counted by its type', async () => {
   const metrics = createMetrics({ service: namespace });
