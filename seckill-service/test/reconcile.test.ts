@@ -145,6 +145,22 @@ test('a sale that takes long to look at rests for longer: the relay waits while 
   expect(course.restUntil - began).toBeGreaterThan(tookAtLeast * 20);
 });
 
+test('in the middle of a crowd a sale is not looked at, but for once a minute', async () => {
+  const activityId = await fixture.openActivity({ total: 10 });
+  const activity = await fixture.activity(activityId);
+  const lookAt = async (waiting: number, unlookedMs: number) => {
+    const sales = { ...fixture.deps.sales, waitingInStream: () => Promise.resolve(waiting) };
+    const course = { ...newCourse(), lookedAt: performance.now() - unlookedMs };
+    return (await reconcileInTurn({ ...fixture.deps, sales }, activity, course)) && course;
+  };
+
+  expect(await lookAt(201, 59_000)).toBeUndefined();
+  expect(await lookAt(200, 59_000)).toBeDefined();
+  const course = await lookAt(201, 60_001);
+
+  expect(performance.now() - (course?.lookedAt ?? 0)).toBeLessThan(30_000);
+});
+
 test('a difference that no repair ends is an error in the log, from the second round on, and nothing is rebuilt for it', async () => {
   const activityId = await fixture.openActivity({ total: 10 });
   await fixture.sell(activityId, [1]);

@@ -18,6 +18,8 @@ export interface Course {
   republishing: { afterId: string; notBefore: number };
   /** The relay waits while a sale is looked at, the longer the more waits in its stream: when it may be looked at again. */
   restUntil: number;
+  /** When it was looked at last. */
+  lookedAt: number;
   /** When the rows of the ledger may be counted again. */
   countAt: number;
   /** Whether the last round found that the ledger and Redis differ. */
@@ -28,6 +30,7 @@ export const newCourse = (): Course => ({
   buyer: '0',
   republishing: { afterId: '0', notBefore: 0 },
   restUntil: 0,
+  lookedAt: performance.now(),
   countAt: 0,
   hadDifference: false,
 });
@@ -38,6 +41,10 @@ const pagesPerRound = 5;
 const countingShare = 1 / 50;
 /** Looking at a sale takes this part of the time at most. */
 const lookingShare = 1 / 20;
+/** Of a stream with more entries than the relay reads at once a look reads all, in the time that they need to be written down. */
+const entriesOfCrowd = 200;
+/** Even a crowded sale is looked at after this long. */
+const longestUnlookedMs = 60_000;
 /** A difference that is still there after this long is one. */
 const confirmMs = 300;
 
@@ -56,7 +63,7 @@ export async function reconcile(deps: Reconcile, activity: Activity, course: Cou
   return measured;
 }
 
-/** The same on a schedule: undefined while the sale rests from the last time. */
+/** The same on a schedule: undefined while the sale rests from the last time, or is in the middle of a crowd. */
 export async function reconcileInTurn(
   deps: Reconcile,
   activity: Activity,
@@ -64,9 +71,12 @@ export async function reconcileInTurn(
 ): Promise<Measurement | undefined> {
   const began = performance.now();
   if (began < course.restUntil) return undefined;
+  const isCrowded = (await deps.sales.waitingInStream(activity.id)) > entriesOfCrowd;
+  if (isCrowded && began < course.lookedAt + longestUnlookedMs) return undefined;
   const measured = await reconcile(deps, activity, course);
   const ended = performance.now();
   course.restUntil = began + (ended - began) / lookingShare;
+  course.lookedAt = ended;
   return measured;
 }
 
