@@ -17,6 +17,8 @@ export interface Connection {
   open(): Promise<void>;
   /** One at a time: the next may go when this one has its answer. */
   send(request: LoadRequest, onAnswer: OnAnswer): void;
+  /** Breaks where the request on its way was so at the last call already. */
+  breakIfLate(): void;
   close(): void;
 }
 
@@ -24,20 +26,18 @@ export interface Connection {
  * Raw sockets, because the generator shares the machine with what it measures, and has to be small. `received` is where answers arrive; many
  * connections may share it, because each reads what has come before another one receives.
  */
-export function createConnection(
-  { host, port, answerLimitMs = 30_000 }: Address,
-  received: Buffer,
-): Connection {
+export function createConnection({ host, port }: Address, received: Buffer): Connection {
   let socket: net.Socket | undefined;
   /** Of the request that is on its way. */
   let onAnswer: OnAnswer | undefined;
+  let wasOnItsWay = false;
   /** The beginning of an answer whose end has not come yet. */
-  let begun: Buffer | undefined;
+  let begun = '';
 
   function drop(): void {
     socket?.destroy();
     socket = undefined;
-    begun = undefined;
+    begun = '';
   }
 
   function finish(status: number, retryAfterSeconds?: number): void {
@@ -51,20 +51,19 @@ export function createConnection(
     finish(0);
   }
 
-  function take(chunk: Buffer): void {
+  function take(piece: string): void {
     // Nobody asked: a server says goodbye.
     if (!onAnswer) return drop();
-    const bytes = begun ? Buffer.concat([begun, chunk]) : chunk;
+    const text = begun + piece;
     let answer;
     try {
-      answer = parseAnswer(bytes);
+      answer = parseAnswer(text);
     } catch {
       return fail();
     }
-    // What was received is written over by what comes next.
-    begun = answer ? undefined : Buffer.from(bytes);
+    begun = answer ? '' : text;
     if (!answer) return;
-    if (answer.isLast || bytes.length > answer.length) drop();
+    if (answer.isLast || text.length > answer.length) drop();
     finish(answer.status, answer.retryAfterSeconds);
   }
 
@@ -76,7 +75,7 @@ export function createConnection(
       onread: {
         buffer: received,
         callback(length) {
-          take(received.subarray(0, length));
+          take(received.toString('latin1', 0, length));
           return true;
         },
       },
@@ -84,9 +83,6 @@ export function createConnection(
     const lose = () => {
       if (socket === opened) fail();
     };
-    opened.setTimeout(answerLimitMs, () => {
-      if (onAnswer) lose();
-    });
     // Every error is followed by a close.
     opened.on('error', () => undefined);
     opened.on('close', lose);
@@ -102,8 +98,13 @@ export function createConnection(
       }),
     send({ bytes }, tell) {
       onAnswer = tell;
+      wasOnItsWay = false;
       socket ??= connect();
       socket.write(bytes);
+    },
+    breakIfLate() {
+      if (onAnswer && wasOnItsWay) fail();
+      wasOnItsWay = true;
     },
     close: drop,
   };

@@ -5,8 +5,12 @@ import type { LoadRequest } from './http-wire';
 /** A server has a backlog; whoever does not fit in comes again after a second. */
 export const openedAtOnce = 256;
 const receivedBytes = 65_536;
+const usualAnswerLimitMs = 30_000;
 
-/** So many connections for the length of the work, in which people keep theirs from one load to the next. */
+/**
+ * So many connections for the length of the work, in which people keep theirs from one load to the next. They break where an answer takes longer than
+ * the limit, before it has taken twice as long: one timer looks after all of them, since one of its own would be wound up with every request.
+ */
 export async function withConnections<T>(
   at: Address,
   count: number,
@@ -14,9 +18,13 @@ export async function withConnections<T>(
 ): Promise<T> {
   const received = Buffer.allocUnsafeSlow(receivedBytes);
   const connections = Array.from({ length: count }, () => createConnection(at, received));
+  const watch = setInterval(() => {
+    for (const connection of connections) connection.breakIfLate();
+  }, at.answerLimitMs ?? usualAnswerLimitMs);
   try {
     return await work(connections);
   } finally {
+    clearInterval(watch);
     for (const connection of connections) connection.close();
   }
 }

@@ -13,19 +13,22 @@ export interface Answered {
   retryAfterSeconds: number | undefined;
 }
 
-const headerEnd = Buffer.from('\r\n\r\n');
+const headEnd = '\r\n\r\n';
 const lengthHeader = /\r\ncontent-length: *(\d+)/i;
 const retryHeader = /\r\nretry-after: *(\d+)/i;
 const closeHeader = /\r\nconnection: *close/i;
 
-/** The whole answer at the start of what was received; undefined while a part is missing. Throws on one without Content-Length. */
-export function parseAnswer(received: Buffer): Answered | undefined {
-  const end = received.indexOf(headerEnd);
+/**
+ * The whole answer at the start of what was received, a character a byte (latin1); undefined while a part is missing. Throws on one without
+ * Content-Length.
+ */
+export function parseAnswer(received: string): Answered | undefined {
+  const end = received.indexOf(headEnd);
   if (end < 0) return undefined;
-  const head = received.toString('latin1', 0, end);
+  const head = received.slice(0, end);
   const bodyLength = lengthHeader.exec(head)?.[1];
   if (bodyLength === undefined) throw new Error('an answer without Content-Length');
-  const length = end + headerEnd.length + Number(bodyLength);
+  const length = end + headEnd.length + Number(bodyLength);
   if (received.length < length) return undefined;
   const status = Number(head.slice(9, 12));
   // Only who is told to come back is told when.

@@ -52,8 +52,11 @@ test('all of them are opened for a load, before the first request needs one', as
   expect(areOpen).toBe(true);
 });
 
-test('connections are closed at the end, also of a work that fails', async () => {
+const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+
+test('connections are closed at the end, also of a work that fails, and nobody watches them any more', async () => {
   const { at, sockets } = await remember();
+  const timersBefore = timers();
 
   const work = withConnections(at, 2, async (connections) => {
     await runLoad({ connections, requests: gets(2) });
@@ -61,6 +64,7 @@ test('connections are closed at the end, also of a work that fails', async () =>
   });
 
   await expect(work).rejects.toThrow('of the work');
+  expect(timers()).toBe(timersBefore);
   for (const socket of sockets) if (!socket.closed) await once(socket, 'close');
   expect(sockets).toHaveLength(2);
 });
@@ -104,12 +108,30 @@ test('a connection is opened again where more came than was asked for: nobody kn
 });
 
 test('an answer that comes in pieces is put together, also where others receive in between', async () => {
-  const body = 'x'.repeat(200_000);
+  const body = 'é'.repeat(100_000);
   const at = await serve((_request, response) => void response.end(body));
 
   const result = await withConnections(at, 8, (connections) => runLoad({ connections, requests: gets(64) }));
 
   expect(Object.fromEntries(result.statuses)).toEqual({ 200: 64 });
+});
+
+test('the beginning of an answer that broke off is no part of the next one', async () => {
+  const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}';
+  let opened = 0;
+  const at = await listen(
+    net.createServer((socket) => {
+      const isFirst = ++opened === 1;
+      socket.on('data', () => (isFirst ? socket.end(answer.slice(0, -1)) : socket.write(answer)));
+    }),
+  );
+
+  const result = await withConnections(at, 1, (connections) =>
+    runPacedLoad({ connections, requests: gets(3), requestsPerSecond: 1_000, seconds: 0.003 }),
+  );
+
+  expect(Object.fromEntries(result.statuses)).toEqual({ 0: 1, 200: 2 });
+  expect(opened).toBe(2);
 });
 
 test('connections break where a server hangs, but not where nothing is asked for as long', async () => {
@@ -126,6 +148,16 @@ test('connections break where a server hangs, but not where nothing is asked for
   expect(Object.fromEntries(idle.statuses)).toEqual({ 200: 2 });
   expect(sockets).toHaveLength(1);
   expect(Object.fromEntries(hung.statuses)).toEqual({ 0: 2 });
+});
+
+test('a connection does not break where each of its answers takes a while, only where one takes too long', async () => {
+  const at = await serve((_request, response) => void setTimeout(() => response.end('{}'), 200));
+
+  const result = await withConnections({ ...at, answerLimitMs: 300 }, 1, (connections) =>
+    runLoad({ connections, requests: gets(5) }),
+  );
+
+  expect(Object.fromEntries(result.statuses)).toEqual({ 200: 5 });
 });
 
 test('in turns, no more requests are at work than may be at one time', async () => {

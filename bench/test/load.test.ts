@@ -165,12 +165,12 @@ describe('an open loop', () => {
 });
 
 test('an answer is whole or not yet there', () => {
-  const whole = Buffer.from('HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1');
-  const last = Buffer.from('HTTP/1.1 204 No Content\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  const whole = 'HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1';
+  const last = 'HTTP/1.1 204 No Content\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 
   expect(parseAnswer(whole)).toEqual({ status: 202, length: 46, isLast: false });
-  expect(parseAnswer(whole.subarray(0, 45))).toBeUndefined();
-  expect(parseAnswer(whole.subarray(0, 20))).toBeUndefined();
+  expect(parseAnswer(whole.slice(0, 45))).toBeUndefined();
+  expect(parseAnswer(whole.slice(0, 20))).toBeUndefined();
   expect(parseAnswer(last)).toEqual({ status: 204, length: last.length, isLast: true });
 });
 
