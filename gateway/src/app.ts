@@ -28,6 +28,7 @@ import type { Config } from './config';
 import { capConnections } from './connection/connection-cap';
 import { guardConnections, publicServerOptions } from './connection/connection-guard';
 import { createCors } from './connection/cors';
+import { servePlainRequests } from './connection/plain-connections';
 import { errors } from './errors';
 import { createIdempotency } from './idempotency/idempotency';
 import { createIpRules } from './identity/ip-rules';
@@ -90,6 +91,7 @@ export function createApp(config: Config, runtime: Runtime): App {
     hosts: config.allowedHosts.length > 0 ? new Set(config.allowedHosts) : undefined,
     trustedHops: config.trustedHops,
   });
+  servePlainRequests(server);
   server.on('request', handle);
   ends.webSockets.serve(server, handle);
   const http = listening('public http server', server, { host: config.host, port: config.httpPort });

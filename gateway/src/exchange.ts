@@ -2,6 +2,7 @@ import { trace, type Span } from '@opentelemetry/api';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppError } from '@onrush/chassis/errors';
 import { requestIdOf, traceIdOf, type User } from '@onrush/chassis/request-context';
+import { PlainResponse, type Text } from './connection/plain-response';
 import { errors } from './errors';
 import { rateLimitHeaders, type Decision } from './limits/decision';
 import type { GatewayRoute } from './routes';
@@ -130,11 +131,23 @@ function write(
   headers: string[],
   body: Buffer | string | undefined,
 ): void {
+  if (body === undefined || response.req.method === 'HEAD') {
+    response.writeHead(status, headers);
+    response.end();
+  } else if (typeof body === 'string') {
+    writeText(response, status, headers, { text: body, encoding: 'utf8' });
+  } else if (body.length <= smallBytes) {
+    writeText(response, status, headers, { text: body.toString('latin1'), encoding: 'latin1' });
+  } else {
+    response.writeHead(status, headers);
+    response.end(body);
+  }
+}
+
+function writeText(response: ServerResponse, status: number, headers: string[], body: Text): void {
+  if (response instanceof PlainResponse && response.sendWhole(status, headers, body)) return;
   response.writeHead(status, headers);
-  if (body === undefined || response.req.method === 'HEAD') response.end();
-  else if (typeof body === 'string') response.end(body);
-  else if (body.length > smallBytes) response.end(body);
-  else response.end(body.toString('latin1'), 'latin1');
+  response.end(body.text, body.encoding);
 }
 
 const json = ['content-type', 'application/json; charset=utf-8', 'cache-control', 'no-store'];

@@ -122,8 +122,8 @@ function beginsWithMethod({ bytesParsed = 0, rawPacket }: ParserError): boolean 
   return /^[A-Za-z]{1,32} \//.test(rawPacket.toString('latin1', from, from + 40));
 }
 
-/** Two fields that Node's own handling of these errors goes by. */
-interface ServingSocket extends Socket {
+/** Two fields that Node's own server goes by. */
+export interface ServingSocket extends Socket {
   /** The answer whose turn it is. */
   _httpMessage?: ServerResponse | null;
   /** `incoming`: the request that was read last. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { errors } from '../errors';
+import { PlainMessage } from './plain-message';
 
 export const emptyBody = Buffer.alloc(0);
 
@@ -18,6 +19,7 @@ export function assertLength({ headers }: IncomingMessage, limitBytes: number): 
  */
 export function readBody(request: IncomingMessage, limitBytes: number): Buffer | Promise<Buffer> {
   assertLength(request, limitBytes);
+  if (request instanceof PlainMessage) return request.body;
   if (!hasBody(request)) return emptyBody;
   if (!request.complete) return gatherBody(request, limitBytes);
   const body = (request.read() as Buffer | null) ?? emptyBody;

@@ -36,7 +36,7 @@ const headerNames = Object.keys(headerMutations);
 const messageNames = Object.keys(messageMutations);
 
 /**
- * Sends batches of pipelined requests, most of them bent, over connections of their own, a few dozen at once. What has to hold: answer N is the
+ * Sends batches of requests, most of them bent, over connections of their own, a few dozen at once: every other batch pipelined, the rest one by one. What has to hold: answer N is the
  * answer to request N; a clean request is answered with success as long as nothing before it ended the connection; upstream comes what was meant,
  * once, as the user whose token it was; and the gateway goes on serving others.
  */
@@ -57,8 +57,8 @@ export async function runFuzz(fixture: Fixture, options: FuzzOptions): Promise<F
     const connection = await connectRaw(fixture.port);
     const whole = drafts.map(bytesOf).join('');
     try {
-      connection.send(whole);
-      await answersTo(drafts, connection);
+      if (batch % 2 === 0) await sendAtOnce(drafts, connection);
+      else await sendInTurn(drafts, connection);
       const [why] = [...judge(drafts, connection, report.statuses)];
       if (why) fail(batch, `${why}\n${JSON.stringify(whole)}`);
     } finally {
@@ -83,6 +83,19 @@ export async function runFuzz(fixture: Fixture, options: FuzzOptions): Promise<F
   report.passedUpstream = oracle.passed();
   report.failures = [...report.failures, ...oracle.violations].slice(0, failureLimit);
   return report;
+}
+
+async function sendAtOnce(drafts: Draft[], connection: RawConnection): Promise<void> {
+  connection.send(drafts.map(bytesOf).join(''));
+  await answersTo(drafts, connection);
+}
+
+/** Each when the one before is answered: whole requests in one piece are read otherwise than a stream of them. */
+async function sendInTurn(drafts: Draft[], connection: RawConnection): Promise<void> {
+  for (const [index, draft] of drafts.entries()) {
+    connection.send(bytesOf(draft));
+    await answersTo(drafts.slice(0, index + 1), connection);
+  }
 }
 
 function makeBatch(batch: number, { seed, users }: FuzzOptions): Draft[] {
