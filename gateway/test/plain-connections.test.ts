@@ -1,56 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { eventually } from '@onrush/chassis/testing/wait';
-import { servePlainRequests } from '../src/connection/plain-connections';
-import { PlainMessage } from '../src/connection/plain-message';
-import { endWith } from '../src/exchange';
-import { connectRaw, head, type RawAnswer, type RawConnection } from './raw-socket';
+import type { PlainMessage } from '../src/connection/plain-message';
+import { answer, ask, connectWarm, endServers, get, readers, start, type Served } from './plain-server';
+import { connectRaw, head } from './raw-socket';
 
-interface Served {
-  request: IncomingMessage;
-  response: ServerResponse;
-}
-
-const servers: Server[] = [];
-afterEach(() => {
-  for (const server of servers.splice(0)) server.close().closeAllConnections();
-});
-
-/** A server that reads plain requests itself; what it does with them the test says. */
-async function start(
-  serve: (served: Served) => void = answer,
-): Promise<{ server: Server; port: number; served: Served[] }> {
-  const served: Served[] = [];
-  const server = createServer((request, response) => {
-    served.push({ request, response });
-    serve({ request, response });
-  });
-  servers.push(server);
-  servePlainRequests(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { server, port: (server.address() as AddressInfo).port, served };
-}
-
-function answer({ request, response }: Served, headers: string[] = []): void {
-  const body = `{"at":"${request.url}"}`;
-  endWith(response, 200, [...headers, 'X-A', 'b', 'Content-Length', String(body.length)], body);
-}
-
-const isPlain = ({ request }: Served): boolean => request instanceof PlainMessage;
-const readers = (served: Served[]): string => served.map((one) => (isPlain(one) ? 'plain' : 'node')).join();
-const get = (path: string, ...headers: string[]) => head(`GET ${path}`, ...headers);
-
-async function ask(connection: RawConnection, bytes: string): Promise<RawAnswer> {
-  connection.send(bytes);
-  return connection.next();
-}
-
-/** A connection whose next plain request is not Node's. */
-async function connectWarm(port: number): Promise<RawConnection> {
-  const connection = await connectRaw(port);
-  await ask(connection, get('/first'));
-  return connection;
-}
+afterEach(endServers);
 
 test('the first request of a connection is read by Node, those after it are not, and the answers are alike', async () => {
   const { port, served } = await start();
@@ -220,69 +173,6 @@ test('a silent connection is ended, but not while it waits for its answer', asyn
 
   expect(await ask(connection, get('/slow'))).toMatchObject({ body: '{"at":"/slow"}' });
   await connection.closed(1_000);
-});
-
-test('an answer in pieces waits for a slow reader, and comes whole', async () => {
-  const bytes = 8_000_000;
-  const { port, served } = await start((one) => {
-    if (one.request.url === '/first') return answer(one);
-    one.response.writeHead(200, ['Content-Length', String(bytes)]);
-    let left = bytes;
-    const more = (): void => {
-      while (left > 0) {
-        left -= 100_000;
-        if (!one.response.write('a'.repeat(100_000))) return void one.response.once('drain', more);
-      }
-      one.response.end();
-    };
-    more();
-  });
-  const connection = await connectWarm(port);
-
-  const { body } = await ask(connection, get('/big'));
-
-  expect(body).toHaveLength(bytes);
-  await ask(connection, get('/first'));
-  expect(readers(served)).toBe('node,plain,plain');
-});
-
-test.each([
-  ['a status without a body', 204, []],
-  ['a Date of its own', 200, ['Date', 'Sun, 06 Nov 1994 08:49:37 GMT']],
-  ['the last of its connection', 200, ['Connection', 'close']],
-])('%s is written by Node', async (_name, status, headers) => {
-  const { port } = await start((one) => {
-    if (one.request.url === '/first') return answer(one);
-    if (status === 200) return answer(one, headers);
-    endWith(one.response, status, ['Content-Length', '2'], 'ab');
-  });
-  const connection = await connectWarm(port);
-
-  const { status: seen, headers: got } = await ask(connection, get('/a'));
-
-  expect(seen).toBe(status);
-  for (let index = 0; index < headers.length; index += 2)
-    expect(got[String(headers[index]).toLowerCase()]).toBe(headers[index + 1]);
-  if (got['connection'] !== 'close') expect((await ask(connection, get('/first'))).status).toBe(200);
-});
-
-test('an answer whose length nobody has said gets it from Node', async () => {
-  const { port } = await start(({ response }) => endWith(response, 200, [], 'abc'));
-  const connection = await connectWarm(port);
-
-  expect(await ask(connection, get('/a'))).toMatchObject({ body: 'abc' });
-});
-
-test('a header that would begin another line is never written', async () => {
-  const { port } = await start((one) =>
-    answer(one, one.request.url === '/first' ? [] : ['X-B', 'c\r\nX-D: e']),
-  );
-  const connection = await connectWarm(port);
-
-  connection.send(get('/a'));
-
-  await connection.closed();
-  expect(connection.answers).toHaveLength(1);
 });
 
 test('an upgrade goes the way it goes in Node, with what came behind it', async () => {
