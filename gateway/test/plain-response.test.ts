@@ -4,7 +4,7 @@ import { answer, ask, connectWarm, endServers, get, readers, start } from './pla
 afterEach(endServers);
 
 test('an answer in pieces waits for a slow reader, and comes whole', async () => {
-  const bytes = 8_000_000;
+  const bytes = 1_000_000;
   const { port, served } = await start((one) => {
     if (one.request.url === '/first') return answer(one);
     one.response.writeHead(200, ['Content-Length', String(bytes)]);
