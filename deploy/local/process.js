@@ -29,16 +29,19 @@ function birthOf(pid) {
   }
 }
 
+/** One that ended before anybody could look has no birth, and must not be taken for a number that nobody has. */
+const runs = ({ pid, birth }) => birth !== undefined && birthOf(pid) === birth;
+
 /** The pid of a process that we started under this name and that still runs; a recycled number is not it. */
 function pidOf(name, runFolder) {
   const known = readJson(runFile(name, runFolder), undefined);
-  return known && birthOf(known.pid) === known.birth ? known.pid : undefined;
+  return known && runs(known) ? known.pid : undefined;
 }
 
 /** True when it ended without having been stopped: killed, or crashed. */
 function hasDied(name, runFolder) {
   const known = readJson(runFile(name, runFolder), undefined);
-  return known !== undefined && !known.stopping && birthOf(known.pid) !== known.birth;
+  return known !== undefined && !known.stopping && !runs(known);
 }
 
 /**

@@ -26,6 +26,16 @@ test('a process is known by its name until it is stopped, and asked before it is
   expect(await stopProcess('polite', at)).toBe(false);
 });
 
+test('one that ended before anybody could look has died, and nobody waits for its end', async () => {
+  const { pid } = await startNode('quick', '');
+  await waitFor(() => birthOf(pid) === undefined);
+  fs.writeFileSync(path.join(folder, 'quick.json'), JSON.stringify({ pid }));
+
+  expect(pidOf('quick', folder)).toBeUndefined();
+  expect(hasDied('quick', folder)).toBe(true);
+  expect(await stopProcess('quick', at)).toBe(false);
+});
+
 test('one that was killed has died, one that was stopped has not', async () => {
   const killed = await startNode('killed', 'setInterval(() => undefined, 1000)');
   await startNode('stopped', 'setInterval(() => undefined, 1000)');
