@@ -26,7 +26,7 @@ import { hearAnnouncements } from './handlers/announcements';
 import { grpcHandlers } from './handlers/grpc';
 import { httpRoutes } from './handlers/http';
 import { resultEventRoutes } from './handlers/result-events';
-import { createRounds } from './handlers/rounds';
+import { createRounds } from '@onrush/chassis/rounds';
 import { createActivityReads, type ActivityReads } from './use-cases/activity-reads';
 import { createBuyBatcher } from './use-cases/buy';
 import { captchaChallenge, noChallenge, proofOfWorkChallenge, type Challenge } from './use-cases/challenges';

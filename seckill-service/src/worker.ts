@@ -16,7 +16,7 @@ import { createBacklogGauge } from './handlers/backlog';
 import { eventHandlers } from './handlers/events';
 import { createOperationTimer } from './handlers/operation-timer';
 import { createReconciler } from './handlers/reconciler';
-import { createRounds } from './handlers/rounds';
+import { createRounds } from '@onrush/chassis/rounds';
 import { saleOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
 import { createWarmUpTimer } from './handlers/warm-up-timer';

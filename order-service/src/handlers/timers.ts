@@ -1,5 +1,6 @@
 import type { Component } from '@onrush/chassis/lifecycle';
 import type { Logger } from '@onrush/chassis/logger';
+import { createRounds } from '@onrush/chassis/rounds';
 import { orderRepository } from '../data/order-repository';
 import { sagaRepository } from '../data/saga-repository';
 import { cancelOverdueOrder, type CancelOrder } from '../use-cases/cancel-order';
@@ -30,48 +31,22 @@ export function createSweep(options: {
     }
   }
 
-  return repeat({ name: 'order sweep', everySeconds: options.everySeconds, work: sweep, logger });
+  return createRounds({ name: 'order sweep', everyMs: options.everySeconds * 1_000, round: sweep, logger });
 }
 
 /** Apart from the sweep, which may have to wait for other services. */
-export const createDeadlineTimer = (options: {
+export const createDeadlineTimer = ({
+  deadlines,
+  everySeconds,
+  logger,
+}: {
   deadlines: Deadlines;
   everySeconds: number;
   logger: Logger;
-}): Component => repeat({ ...options, name: 'payment deadlines', work: () => options.deadlines.setNext() });
-
-function repeat({
-  name,
-  everySeconds,
-  work,
-  logger,
-}: {
-  name: string;
-  everySeconds: number;
-  work: () => Promise<void>;
-  logger: Logger;
-}): Component {
-  let timer: NodeJS.Timeout | undefined;
-  let current: Promise<void> = Promise.resolve();
-
-  function next(): void {
-    timer = setTimeout(() => {
-      current = work()
-        .catch((error: unknown) => logger.warn(`${name} failed, it comes back`, { error }))
-        .finally(next);
-    }, everySeconds * 1000);
-  }
-
-  return {
-    name,
-    start: () => {
-      next();
-      return Promise.resolve();
-    },
-    stop: async () => {
-      clearTimeout(timer);
-      await current;
-      clearTimeout(timer);
-    },
-  };
-}
+}): Component =>
+  createRounds({
+    name: 'payment deadlines',
+    everyMs: everySeconds * 1_000,
+    round: () => deadlines.setNext(),
+    logger,
+  });

@@ -5,7 +5,7 @@ import { createSharedReads } from '@onrush/chassis/shared-reads';
 import type { ActivityRepository } from '../data/activity-repository';
 import type { Admission } from '../data/waiting-rooms';
 import { admitWaiting, hasRoom, type ActivityWithRoom, type AdmitWaiting } from '../use-cases/admit-waiting';
-import { createRounds } from './rounds';
+import { createRounds } from '@onrush/chassis/rounds';
 
 /** New sales are noticed this late at most: their rooms open long before they admit anybody. */
 const listTtlMs = 1_000;

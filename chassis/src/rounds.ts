@@ -1,5 +1,5 @@
-import type { Component } from '@onrush/chassis/lifecycle';
-import type { Logger } from '@onrush/chassis/logger';
+import type { Component } from './lifecycle';
+import type { Logger } from './logger';
 
 /** Does something again and again, one at a time. A failure is logged when it begins, not each time; the next round tries again. */
 export function createRounds(options: {
