@@ -131,23 +131,20 @@ function write(
   headers: string[],
   body: Buffer | string | undefined,
 ): void {
-  if (body === undefined || response.req.method === 'HEAD') {
-    response.writeHead(status, headers);
-    response.end();
-  } else if (typeof body === 'string') {
-    writeText(response, status, headers, { text: body, encoding: 'utf8' });
-  } else if (body.length <= smallBytes) {
-    writeText(response, status, headers, { text: body.toString('latin1'), encoding: 'latin1' });
-  } else {
-    response.writeHead(status, headers);
-    response.end(body);
-  }
+  const whole = textOf(body);
+  if (whole && response instanceof PlainResponse && response.sendWhole(status, headers, whole)) return;
+  response.writeHead(status, headers);
+  if (body === undefined || response.req.method === 'HEAD') response.end();
+  else if (whole) response.end(whole.text, whole.encoding);
+  else response.end(body);
 }
 
-function writeText(response: ServerResponse, status: number, headers: string[], body: Text): void {
-  if (response instanceof PlainResponse && response.sendWhole(status, headers, body)) return;
-  response.writeHead(status, headers);
-  response.end(body.text, body.encoding);
+/** Undefined where there is none, or too much of it. */
+function textOf(body: Buffer | string | undefined): Text | undefined {
+  if (typeof body === 'string') return { text: body, encoding: 'utf8' };
+  return body && body.length <= smallBytes
+    ? { text: body.toString('latin1'), encoding: 'latin1' }
+    : undefined;
 }
 
 const json = ['content-type', 'application/json; charset=utf-8', 'cache-control', 'no-store'];

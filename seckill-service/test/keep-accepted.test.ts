@@ -1,5 +1,6 @@
 import { silentLogger } from '@onrush/chassis/testing/logger';
 import { eventually } from '@onrush/chassis/testing/wait';
+import { ledgerCount } from '../src/data/ledger-count';
 import { createAcceptedPurchases } from '../src/use-cases/keep-accepted';
 import {
   startReconcileFixture,
@@ -161,6 +162,19 @@ describe('somebody took an entry out of the stream before it was written down', 
     await keeper.check();
 
     expect([before, keeper.size()]).toEqual([1, 0]);
+  });
+
+  test('where the ledger gets it between the two questions, it is not kept, and nothing is adopted', async () => {
+    const [activityId, keeper] = await takeOut(73);
+    jest.spyOn(ledgerCount, 'hasAll').mockImplementationOnce(async () => {
+      await writeDown(activityId, [73]);
+      return false;
+    });
+
+    await keeper.check();
+
+    expect(keeper.size()).toBe(0);
+    expect(await fixture.sales.waitingInStream(activityId)).toBe(0);
   });
 });
 

@@ -1,3 +1,5 @@
+import { rememberByName } from './header-names';
+
 /** A request in the form that there is one reading of, whoever reads it. */
 export interface PlainRequest {
   method: string;
@@ -52,7 +54,7 @@ export function readPlainRequest(bytes: Buffer): PlainRequest | undefined {
     const sent = lines.slice(from, colon);
     const name = plainNameOf(sent);
     // Nobody's header is twice there; and `constructor` is there without having been sent.
-    if (name === undefined || name in headers) return undefined;
+    if (name === '' || name in headers) return undefined;
     const value = lines.slice(colon + 2, end);
     headers[name] = value;
     rawHeaders.push(sent, value);
@@ -71,15 +73,8 @@ function bodyLengthOf(method: string, { 'content-length': length }: Record<strin
   return mayHaveBody && lengthForm.test(length) ? Number(length) : Number.NaN;
 }
 
-/** Most requests bring the same dozen names. Bounded, since clients choose them. */
-const known = new Map<string, string | undefined>();
-const knownLimit = 500;
-
-function plainNameOf(sent: string): string | undefined {
-  const before = known.get(sent);
-  if (before !== undefined) return before;
+/** In lower case; empty where the header is Node's part. */
+const plainNameOf = rememberByName((sent) => {
   const name = sent.toLowerCase();
-  if (notPlain.has(name)) return undefined;
-  if (known.size < knownLimit) known.set(sent, name);
-  return name;
-}
+  return notPlain.has(name) ? '' : name;
+});

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { traceIdOf } from '@onrush/chassis/request-context';
+import { rememberByName } from './header-names';
 
 /** Between a client and us alone (RFC 9110 §7.6.1), or settled by us: the framing of a body, the expectation, the host. */
 const hopByHop = [
@@ -84,18 +85,10 @@ export function forwardableHeaders({ rawHeaders, headers }: IncomingMessage): st
   return kept;
 }
 
-/** Most requests bring the same dozen names: one look into a map instead of nine comparisons. Bounded, since clients choose the names. */
-const known = new Map<string, boolean>();
-const knownLimit = 500;
-
-function isForwardable(name: string): boolean {
-  const before = known.get(name);
-  if (before !== undefined) return before;
-  const isAllowed =
-    nameForm.test(name) && !stripped.has(name) && !prefixes.some((prefix) => name.startsWith(prefix));
-  if (known.size < knownLimit) known.set(name, isAllowed);
-  return isAllowed;
-}
+/** One look into a map instead of nine comparisons. */
+const isForwardable = rememberByName(
+  (name) => nameForm.test(name) && !stripped.has(name) && !prefixes.some((prefix) => name.startsWith(prefix)),
+);
 
 function connectionNames(connection: string | undefined): Set<string> | undefined {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return undefined;

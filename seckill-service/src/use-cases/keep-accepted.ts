@@ -100,15 +100,11 @@ export function createAcceptedPurchases(deps: KeepAccepted): AcceptedPurchases {
 
   /** Kept until the ledger has them: what goes into the new epoch's stream can be lost like what was in the old one's. */
   async function handOverPart({ sale, epoch }: LiveEpoch, batches: KeptBatch[]): Promise<number> {
-    const ids = batches.flatMap(({ text }) => reservationIdsFrom(text));
-    if (await ledgerCount.hasAll(deps.db.manager, ids)) {
+    const missing = await missingOf(deps.db, batches);
+    if (missing.length === 0) {
       drop(batches);
       return 0;
     }
-    const known = await ledgerCount.findKnown(deps.db.manager, ids);
-    const missing = batches
-      .flatMap(({ text }) => purchasesFrom(text))
-      .filter(({ reservationId }) => !known.has(reservationId));
     const adoption = await upkeep.adopt({ sale, epoch }, missing, { intoStream: true });
     if (!adoption) return 0;
     for (const purchase of adoption.overLimit)
@@ -151,6 +147,16 @@ const hasLeft = (batch: KeptBatch, { firstEntryId, lastRead }: Progress): boolea
   lastRead !== undefined &&
   !isBefore(lastRead, batch.entryId) &&
   (firstEntryId === undefined || isBefore(batch.entryId, firstEntryId));
+
+/** What the ledger does not have. It may have got the last of them between the two questions. */
+async function missingOf({ manager }: DataSource, batches: KeptBatch[]): Promise<KeptPurchase[]> {
+  const ids = batches.flatMap(({ text }) => reservationIdsFrom(text));
+  if (await ledgerCount.hasAll(manager, ids)) return [];
+  const known = await ledgerCount.findKnown(manager, ids);
+  return batches
+    .flatMap(({ text }) => purchasesFrom(text))
+    .filter(({ reservationId }) => !known.has(reservationId));
+}
 
 const reservationIdAt = 3;
 
