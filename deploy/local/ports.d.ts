@@ -1,4 +1,4 @@
-/** Ports that are free at this moment, all different. */
+/** Ports that are free at this moment, all different, from below those that outgoing connections are given. */
 export function freePorts(count: number): Promise<number[]>;
 /** Resolves when something listens there; throws after `limitMs`, or when `isAlive` says no. */
 export function waitForPort(

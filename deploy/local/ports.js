@@ -4,20 +4,27 @@ const path = require('node:path');
 const { local, readJson, writeWhole } = require('./paths');
 const { waitUntil } = require('./wait');
 
-/** Ports that are free at this moment, all different. */
-async function freePorts(count) {
-  const servers = await Promise.all(Array.from({ length: count }, listenAnywhere));
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
+/*
+ * From below the range from which Linux gives outgoing connections their ports (ip_local_port_range: from 32768): a port of that range, free now, may be
+ * anybody's connection by the time a server listens there, or listens there again. Jest's workers have a thousand each, so that none is given what
+ * another has just been given.
+ */
+const firstPort = 10_000;
+const portsEach = 1_000;
+const shares = 20;
+const share = firstPort + portsEach * (Number(process.env.JEST_WORKER_ID ?? 0) % shares);
+let given = Math.floor(Math.random() * portsEach);
 
-function listenAnywhere() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => resolve(server));
-  });
+/** Ports that are free at this moment, all different, and none that this process was given lately. */
+async function freePorts(count) {
+  const ports = [];
+  for (let tries = 0; ports.length < count && tries < portsEach; tries++) {
+    const port = share + (given++ % portsEach);
+    if (await isFree(port)) ports.push(port);
+  }
+  if (ports.length < count)
+    throw new Error(`no ${count} ports are free from ${share} to ${share + portsEach - 1}`);
+  return ports;
 }
 
 const isFree = (port) =>

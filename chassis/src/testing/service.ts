@@ -1,4 +1,5 @@
 import { Agent, fetch, type Headers } from 'undici';
+import { freePorts } from '../../../deploy/local/ports';
 import { createLifecycle } from '../lifecycle';
 import { createMetrics, type Metrics } from '../metrics';
 import type { App, Runtime } from '../service';
@@ -87,12 +88,8 @@ export function createTestHttpClient(options: {
 
 /** A port that is free now: a service has to know its port before it starts to be in a static list. */
 export async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  const [port] = await freePorts(1);
+  return port!;
 }
 
 export const admin: User = { id: '1', username: 'admin', roles: ['admin'], permissions: ['*'] };

@@ -18,6 +18,22 @@ test('free ports are free, and all different', async () => {
   for (const port of ports) expect(await isFree(port)).toBe(true);
 });
 
+test('no free port is one that an outgoing connection may be given, and none is given again at once', async () => {
+  const [first] = fs.readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split('\t').map(Number);
+  const [ports, others] = [await freePorts(20), await freePorts(20)];
+
+  for (const port of [...ports, ...others]) expect(port).toBeLessThan(first);
+  expect(ports.filter((port) => others.includes(port))).toEqual([]);
+});
+
+test('a port that somebody listens at is passed over', async () => {
+  const [first] = await freePorts(1);
+  const taken = await listen(first + 1);
+
+  expect((await freePorts(3)).includes(first + 1)).toBe(false);
+  taken.close();
+});
+
 test('a checkout keeps its ports; one that somebody else took is replaced, one that is our own stays', async () => {
   const first = await portsOf(['mysql', 'redis'], undefined, file);
   expect(await portsOf(['mysql', 'redis'], undefined, file)).toEqual(first);
