@@ -47,11 +47,13 @@ test.each([
   if (got['connection'] !== 'close') expect((await ask(connection, get('/first'))).status).toBe(200);
 });
 
-test('an answer whose length nobody has said gets it from Node', async () => {
+test('an answer whose length nobody has said is framed by Node', async () => {
   const { port } = await start(({ response }) => endWith(response, 200, [], 'abc'));
   const connection = await connectWarm(port);
 
-  expect(await ask(connection, get('/a'))).toMatchObject({ body: 'abc' });
+  const { headers } = await ask(connection, get('/a'));
+
+  expect(headers).toMatchObject({ 'transfer-encoding': 'chunked' });
 });
 
 test('a header that would begin another line is never written', async () => {
