@@ -6,10 +6,10 @@ const { waitUntil } = require('./wait');
 
 /*
  * From below the range from which Linux gives outgoing connections their ports (ip_local_port_range: from 32768): a port of that range, free now, may be
- * anybody's connection by the time a server listens there, or listens there again. Jest's workers have a thousand each, so that none is given what
- * another has just been given.
+ * anybody's connection by the time a server listens there, or listens there again. Above 10080, the last of those that no browser and no `fetch` asks
+ * (Fetch Standard, "port blocking"). Jest's workers have a thousand each, so that none is given what another has just been given.
  */
-const firstPort = 10_000;
+const firstPort = 11_000;
 const portsEach = 1_000;
 const shares = 20;
 const share = firstPort + portsEach * (Number(process.env.JEST_WORKER_ID ?? 0) % shares);
