@@ -40,12 +40,16 @@ export function runTimedLoad({
 
 /**
  * So many people at once, one a connection, who do as they are told: an answer is followed by the next person, and who is to come back later
- * (429 or 503 with Retry-After) does so, from half to one and a half times as late. After `seconds` no request is sent any more.
+ * (429 or 503 with Retry-After) does so, from half to one and a half times as late. The first of them arrive within `arrivalSeconds`, each at a
+ * moment of his own; after `seconds` no request is sent any more.
  */
-export const runPatientLoad = (options: LoadOptions & { seconds: number }): Promise<LoadResult> =>
+export const runPatientLoad = (
+  options: LoadOptions & { seconds: number; arrivalSeconds: number },
+): Promise<LoadResult> =>
   runClosedLoop(options.connections, {
     requestsOf: inPlaces(options),
     seconds: options.seconds,
+    arrivesAfterMs: () => options.arrivalSeconds * 1_000 * Math.random(),
     waitMsAfter: (retryAfterSeconds) => retryAfterSeconds * 1_000 * (0.5 + Math.random()),
   });
 
@@ -67,13 +71,15 @@ interface ClosedLoop {
   requestsOf(place: number): Take;
   seconds?: number;
   keepsLatencies?: boolean;
+  /** When the first request of a connection goes; without it, all go at once. */
+  arrivesAfterMs?(): number;
   /** How long after such an answer the same request goes again; without it, it does not. */
   waitMsAfter?(retryAfterSeconds: number): number;
 }
 
 async function runClosedLoop(
   connections: Connection[],
-  { requestsOf, seconds = Infinity, keepsLatencies = true, waitMsAfter }: ClosedLoop,
+  { requestsOf, seconds = Infinity, keepsLatencies = true, arrivesAfterMs, waitMsAfter }: ClosedLoop,
 ): Promise<LoadResult> {
   await openAll(connections);
   const result = emptyResult();
@@ -102,7 +108,8 @@ async function runClosedLoop(
         current = take();
         send();
       }
-      send();
+      if (arrivesAfterMs) setTimeout(send, arrivesAfterMs());
+      else send();
     });
 
   await Promise.all(connections.map(runConnection));

@@ -1,3 +1,5 @@
+import { getPriority } from 'node:os';
+import { goFirst } from './priority';
 import { commit, machine, writeResult, type BenchResult } from './results';
 import { overask, soldWrongly, type SaleRound } from './sale';
 import { keyEncryptionSecret } from './seckill/crowd';
@@ -34,6 +36,8 @@ export interface SeckillOptions {
 /** What a purchase costs, and how many there are a second: at the peak, over a longer time, until all is sold, and beyond what is possible. */
 export const benchSeckill = (options: SeckillOptions): Promise<void> =>
   onStage(environmentOf(options), async (stage) => {
+    // Not before the fleet has started, which would inherit it.
+    goFirst();
     const { metrics, sales } = await measure(stage, options);
     const result = await resultOf(stage, options, {
       ...metrics,
@@ -119,11 +123,11 @@ const resultOf = async (
 });
 
 const conditionsOf = (options: SeckillOptions): string[] => [
-  `everything on one machine: load generator, gateway of ${options.workers} workers, all eight processes of the seven services, MariaDB, Redis (appendfsync always), Kafka, Consul; relay, orders and notifications work while the sale runs`,
+  `everything on one machine: load generator (niceness ${getPriority()}, as if it were elsewhere), gateway of ${options.workers} workers, all eight processes of the seven services, MariaDB, Redis (appendfsync always), Kafka, Consul; relay, orders and notifications work while the sale runs`,
   'every buyer is another user with an access token of his own, signed with auth-service’s key; the gateway has checked each token once before the sale, as it has when a buyer opens the page, on the connection that he buys on; a purchase of 1 unit of a limit of 1, with an Idempotency-Key of its own; a new activity for each sale',
   `peak: a closed loop, ${options.connections} keep-alive connections; ${options.purchases} units a round and ${overask * 100} % more requests than units; rounds of the two targets alternate; a quarter of a round before them is not counted, so that what is measured is compiled code`,
   `sustained: an open loop for ${options.sustainedSeconds} s; a latency counts from the moment that the purchase was due; as many units as purchases; who is told to come back later does not; once`,
   `sell-out: a closed loop, ${options.connections} connections, ${options.units} buyers for as many units; until the last order is in MySQL, seen four times a second; then as many again, who are refused; once`,
-  `overload: ${options.connections} people at once, twice and ten times as many, for ${options.overloadSeconds} s; who gets an answer makes room for the next, who is told to come back later does so; once`,
+  `overload: ${options.connections} people at once, twice and ten times as many, who arrive within a second, for ${options.overloadSeconds} s; who gets an answer makes room for the next, who is told to come back later does so; once`,
   'accepted = answered 202, and found as an order in MySQL afterwards; purchases/s and µs are of accepted purchases alone, that of the refusals in it; purchases/s until the last answer, µs until the last order; latencies are of accepted purchases; the service is asked on one BuyStream, as the gateway asks it',
 ];

@@ -31,7 +31,7 @@ test('kept connections have the same people in each load, one after the other', 
     await sendInTurns({ connections, requests }, 256);
     await runLoad({ connections, requests });
     await runPacedLoad({ connections, requests, requestsPerSecond: 1_000, seconds: 0.005 });
-    await runPatientLoad({ connections, requests, seconds: 20 });
+    await runPatientLoad({ connections, requests, seconds: 20, arrivalSeconds: 0 });
   });
 
   const even = ['/0', '/2', '/4'];

@@ -187,7 +187,7 @@ describe('patient people', () => {
     });
 
     const result = await withConnections(at, 5, (connections) =>
-      runPatientLoad({ connections, requests: gets(5), seconds: 20 }),
+      runPatientLoad({ connections, requests: gets(5), seconds: 20, arrivalSeconds: 0 }),
     );
 
     expect(Object.fromEntries(result.statuses)).toEqual({ 503: 5, 202: 4, 409: 1 });
@@ -198,11 +198,28 @@ describe('patient people', () => {
     expect(Math.max(...result.latencies)).toBeLessThan(result.seconds * 1_000);
   });
 
+  test('arrive each at a moment of their own', async () => {
+    const seen: (string | undefined)[] = [];
+    const at = await serve((request, response) => {
+      seen.push(request.url);
+      response.end('{}');
+    });
+
+    await withConnections(at, 3, async (connections) => {
+      const moments = [0.9, 0.5, 0.1];
+      const random = jest.spyOn(Math, 'random').mockImplementation(() => moments.shift() ?? 0);
+      await runPatientLoad({ connections, requests: gets(3), seconds: 20, arrivalSeconds: 0.5 });
+      random.mockRestore();
+    });
+
+    expect(seen).toEqual(['/2', '/1', '/0']);
+  });
+
   test('send nothing when the time is over', async () => {
     const at = await serve((_request, response) => response.end('{}'));
 
     const result = await withConnections(at, 2, (connections) =>
-      runPatientLoad({ connections, requests: gets(1_000_000), seconds: 0.2 }),
+      runPatientLoad({ connections, requests: gets(1_000_000), seconds: 0.2, arrivalSeconds: 0 }),
     );
 
     expect(countsOf(result, 200).answered).toBeGreaterThan(0);

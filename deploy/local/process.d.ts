@@ -13,6 +13,8 @@ export function startProcess(options: {
   runFolder?: string;
   logFolder?: string;
 }): Promise<{ pid: number; log: string }>;
+/** The niceness of a process and of its session; below 0 where we may. */
+export function makeNice(pid: number, niceness: number): void;
 /** Asks the process to end, waits, and ends it; false where it does not run. */
 export function stopProcess(
   name: string,

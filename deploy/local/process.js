@@ -73,7 +73,7 @@ function startProcess({ name, command, args, env = process.env, cwd, user, runFo
   });
 }
 
-/** Linux weighs sessions against each other first (autogroups), and niceness counts only within one: ours have a session each. */
+/** Linux weighs sessions against each other first (autogroups), and niceness counts only within one: it becomes that of the session, too. */
 function makeNice(pid, niceness) {
   try {
     os.setPriority(pid, niceness);
@@ -115,4 +115,4 @@ function lastLines(log, count = 15) {
   return fs.readFileSync(log, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
 }
 
-module.exports = { birthOf, hasDied, pidOf, startProcess, stopProcess, lastLines };
+module.exports = { birthOf, hasDied, makeNice, pidOf, startProcess, stopProcess, lastLines };

@@ -154,6 +154,67 @@ test('it does not grow while less than half of it is used, and never leaves its 
   expect(limit.limit()).toBe(900);
 });
 
+describe('what has become of the limit', () => {
+  /** Windows of 100 ms and 100 answers in which so many are in flight at once, and wait so long. */
+  function windows(
+    { clock, limit }: ReturnType<typeof create>,
+    wanted: { count: number; inFlight: number; rttMs: number },
+  ): number {
+    const rounds = Math.ceil(Math.max(100 / wanted.inFlight, 100 / wanted.rttMs));
+    for (let round = 0; round < wanted.count * rounds; round += 1) {
+      const tokens = Array.from({ length: wanted.inFlight }, () => limit.acquire('winner'));
+      clock.ms += wanted.rttMs;
+      for (const token of tokens) limit.release(token, 'ok');
+    }
+    return limit.limit();
+  }
+  /** It knows that a millisecond is usual. */
+  function createRested(options: { initial: number; min?: number }): ReturnType<typeof create> {
+    const created = create({ rttFloorMs: 10, ...options });
+    windows(created, { count: 5, inFlight: 5, rttMs: 1 });
+    return created;
+  }
+
+  test('a queue is cut within half a second', () => {
+    const created = createRested({ initial: 1_000 });
+
+    expect(windows(created, { count: 5, inFlight: 600, rttMs: 100 })).toBeLessThan(1_000 / 3);
+  });
+
+  test('it falls also for a queue that is short of half of it, and not for a few that wait', () => {
+    const forQueue = createRested({ initial: 1_000, min: 100 });
+    const forFew = createRested({ initial: 1_000, min: 100 });
+
+    const afterQueue = windows(forQueue, { count: 3, inFlight: 100, rttMs: 100 });
+    const afterFew = windows(forFew, { count: 3, inFlight: 99, rttMs: 100 });
+
+    expect(afterQueue).toBeLessThan(700);
+    expect(afterFew).toBe(1_000);
+  });
+
+  test('what a crowd has taken from it comes back when the crowd has gone, and no more', () => {
+    const created = createRested({ initial: 1_000, min: 100 });
+    const after = windows(created, { count: 20, inFlight: 600, rttMs: 100 });
+
+    const soon = windows(created, { count: 5, inFlight: 20, rttMs: 20 });
+    const later = windows(created, { count: 50, inFlight: 20, rttMs: 20 });
+
+    expect(after).toBeLessThan(250);
+    expect(soon).toBeGreaterThan(600);
+    expect([999, 1_000]).toContain(later);
+  });
+
+  test('what it has grown beyond its beginning it keeps', () => {
+    const created = createRested({ initial: 100 });
+    const grown = windows(created, { count: 100, inFlight: 100, rttMs: 15 });
+
+    const later = windows(created, { count: 50, inFlight: 20, rttMs: 20 });
+
+    expect(grown).toBeGreaterThan(150);
+    expect(later).toBe(grown);
+  });
+});
+
 test('when the event loop is behind, the crowd gets less, and nobody else does', () => {
   const delay = { ms: 150 };
   const atEase = create({ initial: 100, loopDelayMs: () => delay.ms });

@@ -117,9 +117,13 @@ const toleratedDrops = 0.01;
 function createEstimator(options: ConcurrencyLimitOptions) {
   const { min, max, rttFloorMs = 50 } = options;
   const clamp = (value: number) => Math.min(Math.max(value, min), max);
-  let limit = clamp(options.initial);
+  const initial = clamp(options.initial);
+  let limit = initial;
   let longRttMs = 0;
   let window = { startedAt: options.now(), answered: 0, dropped: 0, sumMs: 0, mostInFlight: 0 };
+
+  /** What a crowd has taken from it comes back when the crowd has gone: the next one may begin with a stall. */
+  const restored = () => Math.max(limit, limit + (initial - limit) * growing);
 
   function close(at: number): void {
     const { answered, dropped, sumMs, mostInFlight } = window;
@@ -130,7 +134,10 @@ function createEstimator(options: ConcurrencyLimitOptions) {
     } else if (answered > 0) {
       const rttMs = sumMs / answered;
       longRttMs = nextLongRtt(longRttMs, rttMs, inUse);
-      if (inUse) limit = clamp(nextLimit(limit, rttMs, Math.max(longRttMs, rttFloorMs)));
+      const wanted = nextLimit(limit, rttMs, Math.max(longRttMs, rttFloorMs));
+      // It falls also for a queue of less than half of it: else a crowd that grows would wait in one until it is that long.
+      const isQueue = wanted < limit && mostInFlight >= min;
+      limit = inUse || isQueue ? clamp(wanted) : restored();
     }
   }
 
@@ -154,7 +161,9 @@ function createEstimator(options: ConcurrencyLimitOptions) {
 }
 
 const tolerance = 2;
-const smoothing = 0.2;
+/** How much of the way to the wanted limit it goes with each window. A queue is cut within few: whoever is let in meanwhile waits in it. */
+const growing = 0.2;
+const falling = 0.5;
 
 /**
  * Gradient2 of Netflix's concurrency-limits: the limit shrinks with the ratio of the usual to the present latency once that is more than twice as
@@ -163,7 +172,7 @@ const smoothing = 0.2;
 function nextLimit(limit: number, rttMs: number, longRttMs: number): number {
   const gradient = Math.min(Math.max((tolerance * longRttMs) / rttMs, 0.5), 1);
   const wanted = limit * gradient + Math.sqrt(limit);
-  return limit * (1 - smoothing) + wanted * smoothing;
+  return limit + (wanted - limit) * (wanted < limit ? falling : growing);
 }
 
 /** Of an average over about 600 windows, as there. */
