@@ -65,7 +65,7 @@ export const gather = (
   });
 
 /** More at one time would be told to come back. */
-const arriveAtOnce = 128;
+const arriveAtOnce = 64;
 
 /**
  * All of them press the button of a sale that begins tomorrow, so that the gateway has checked every token once, as it has when a buyer opens the
