@@ -104,7 +104,11 @@ async function runClosedLoop(
         }
         if (keepsLatencies) record(result, status, performance.now() - sentAt);
         else count(result, status);
-        if (waitMsAfter && retryAfterSeconds) return void setTimeout(send, waitMsAfter(retryAfterSeconds));
+        if (waitMsAfter && retryAfterSeconds) {
+          // Whoever would come after the end is not waited for: the time is what the rates are of.
+          const waitMs = Math.min(waitMsAfter(retryAfterSeconds), end - performance.now());
+          return void setTimeout(send, waitMs);
+        }
         current = take();
         send();
       }

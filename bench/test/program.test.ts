@@ -58,7 +58,7 @@ test('the purchases’ benchmark has a default for each of its arguments, and ma
     gatewayRate: 10_100,
     serviceRate: 15_100,
     units: 100_000,
-    overloadSeconds: 12,
+    overloadSeconds: 8,
   });
   expect(some.actions.seckill).toHaveBeenCalledWith(
     expect.objectContaining({ parts: ['sustained', 'overload'] }),
