@@ -42,7 +42,7 @@ const shares: Record<Priority, number> = {
 const loopDelayLimitMs = 200;
 
 /**
- * How many requests may be in flight in this process, found from their latencies; see `createEstimator`. A request above the share of its priority is
+ * How many requests may be in flight in this process, found from their latencies; see `nextLimit`. A request above the share of its priority is
  * shed at once, while that is still cheap.
  */
 export function createConcurrencyLimit(options: ConcurrencyLimitOptions): ConcurrencyLimit {
@@ -105,25 +105,15 @@ function measure(metrics: Metrics, readings: Readings): void {
   });
 }
 
-const windowMs = 50;
+const windowMs = 100;
 const windowSamples = 100;
 /** So that a quiet gateway learns, too. */
 const quietWindowMs = 1_000;
 const quietSamples = 10;
 /** Timeouts below this share of a window are one slow route, not an overload. */
 const toleratedDrops = 0.01;
-/** So many windows in a row, 200 ms at least: a stall leaves a queue that goes away, a crowd one that stands (RFC 8289, section 3). */
-const standing = 4;
-/** A latency above so many times the usual one is a queue. */
-const tolerance = 2;
-/** What is added, of √limit, for each window in which it was in use and there was no queue; and of what a crowd has taken, for each in which it was not. */
-const growing = 0.2;
 
-/**
- * Gathers latencies in windows of at least 50 ms and 100 samples, and moves the limit once for each. A queue that stands is known by its windows in a
- * row, as CoDel knows one (RFC 8289), and cut to what the present rate answers in time (Little's law). Where there is none, the limit grows by a part of
- * √limit, the queue that it allows, as Netflix's Gradient2 does (https://github.com/Netflix/concurrency-limits).
- */
+/** Gathers latencies in windows of at least 100 ms and 100 samples, and moves the limit once for each. */
 function createEstimator(options: ConcurrencyLimitOptions) {
   const { min, max, rttFloorMs = 50 } = options;
   const clamp = (value: number) => Math.min(Math.max(value, min), max);
@@ -131,10 +121,12 @@ function createEstimator(options: ConcurrencyLimitOptions) {
   let limit = initial;
   let longRttMs = 0;
   let window = { startedAt: options.now(), answered: 0, dropped: 0, sumMs: 0, mostInFlight: 0 };
-  let queue = { windows: 0, answered: 0, ms: 0 };
+
+  /** What a crowd has taken from it comes back when the crowd has gone: the next one may begin with a stall. */
+  const restored = () => Math.max(limit, limit + (initial - limit) * growing);
 
   function close(at: number): void {
-    const { startedAt, answered, dropped, sumMs, mostInFlight } = window;
+    const { answered, dropped, sumMs, mostInFlight } = window;
     window = { startedAt: at, answered: 0, dropped: 0, sumMs: 0, mostInFlight: 0 };
     const inUse = mostInFlight >= limit / 2;
     if (dropped > (answered + dropped) * toleratedDrops) {
@@ -142,21 +134,11 @@ function createEstimator(options: ConcurrencyLimitOptions) {
     } else if (answered > 0) {
       const rttMs = sumMs / answered;
       longRttMs = nextLongRtt(longRttMs, rttMs, inUse);
-      const mostMs = tolerance * Math.max(longRttMs, rttFloorMs);
-      if (rttMs > mostMs && mostInFlight >= min) return cut(answered, at - startedAt, mostMs);
-      queue = { windows: 0, answered: 0, ms: 0 };
-      if (inUse) limit = clamp(limit + Math.sqrt(limit) * growing);
-      // The next crowd may begin with a stall: what this one has taken comes back when it has gone.
-      else limit = Math.max(limit, limit + (initial - limit) * growing);
+      const wanted = nextLimit(limit, rttMs, Math.max(longRttMs, rttFloorMs));
+      // It falls also for a queue of less than half of it: else a crowd that grows would wait in one until it is that long.
+      const isQueue = wanted < limit && mostInFlight >= min;
+      limit = inUse || isQueue ? clamp(wanted) : restored();
     }
-  }
-
-  /** To what is answered, at the rate of a queue that stands, within the time that is no queue: Little's law. That is the crowd's share of it. */
-  function cut(answered: number, ms: number, mostMs: number): void {
-    queue = { windows: queue.windows + 1, answered: queue.answered + answered, ms: queue.ms + ms };
-    if (queue.windows < standing) return;
-    limit = Math.min(limit, clamp(((queue.answered / queue.ms) * mostMs) / shares.crowd));
-    queue = { windows: 0, answered: 0, ms: 0 };
   }
 
   return {
@@ -178,12 +160,27 @@ function createEstimator(options: ConcurrencyLimitOptions) {
   };
 }
 
-/** Of an average over about 600 windows, as Gradient2 has it. */
+const tolerance = 2;
+/** How much of the way to the wanted limit it goes with each window. A queue is cut within few: whoever is let in meanwhile waits in it. */
+const growing = 0.2;
+const falling = 0.5;
+
+/**
+ * Gradient2 of Netflix's concurrency-limits: the limit shrinks with the ratio of the usual to the present latency once that is more than twice as
+ * long, and grows by √limit, the queue it allows, as long as it is not. https://github.com/Netflix/concurrency-limits (Gradient2Limit.java)
+ */
+function nextLimit(limit: number, rttMs: number, longRttMs: number): number {
+  const gradient = Math.min(Math.max((tolerance * longRttMs) / rttMs, 0.5), 1);
+  const wanted = limit * gradient + Math.sqrt(limit);
+  return limit + (wanted - limit) * (wanted < limit ? falling : growing);
+}
+
+/** Of an average over about 600 windows, as there. */
 const longWeight = 2 / 601;
 
 /**
- * The usual latency. Differs from Gradient2 in one point: it learns longer ones only while less than half of the limit is in use. There, a crowd that
- * stays for minutes teaches it that a queue is usual, and the limit drifts upwards.
+ * Differs from Gradient2 in one point: it learns longer latencies only while less than half of the limit is in use. There, a crowd that stays
+ * for minutes teaches it that a queue is usual, and the limit drifts upwards.
  */
 function nextLongRtt(longMs: number, rttMs: number, inUse: boolean): number {
   if (longMs === 0) return rttMs;
