@@ -104,13 +104,15 @@ async function runClosedLoop(
         }
         if (keepsLatencies) record(result, status, performance.now() - sentAt);
         else count(result, status);
-        if (waitMsAfter && retryAfterSeconds) {
-          // Whoever would come after the end is not waited for: the time is what the rates are of.
-          const waitMs = Math.min(waitMsAfter(retryAfterSeconds), end - performance.now());
-          return void setTimeout(send, waitMs);
-        }
+        if (waitMsAfter && retryAfterSeconds) return comeBack(waitMsAfter(retryAfterSeconds));
         current = take();
         send();
+      }
+      /** Whoever would do so after the end is not waited for: the time is what the rates are of. */
+      function comeBack(afterMs: number): void {
+        const leftMs = end - performance.now();
+        if (afterMs < leftMs) setTimeout(send, afterMs);
+        else setTimeout(resolve, leftMs);
       }
       if (arrivesAfterMs) setTimeout(send, arrivesAfterMs());
       else send();

@@ -215,6 +215,19 @@ describe('patient people', () => {
     expect(seen).toEqual(['/2', '/1', '/0']);
   });
 
+  test('who would come back after the end is not waited for', async () => {
+    const at = await serve((_request, response) => {
+      response.setHeader('retry-after', '3600').statusCode = 503;
+      response.end('{}');
+    });
+
+    const result = await withConnections(at, 2, (connections) =>
+      runPatientLoad({ connections, requests: gets(2), seconds: 0.2, arrivalSeconds: 0 }),
+    );
+
+    expect(Object.fromEntries(result.statuses)).toEqual({ 503: 2 });
+  });
+
   test('send nothing when the time is over', async () => {
     const at = await serve((_request, response) => response.end('{}'));
 

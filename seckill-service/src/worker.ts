@@ -1,5 +1,6 @@
 import os from 'node:os';
 import type { Component } from '@onrush/chassis/lifecycle';
+import { createRounds } from '@onrush/chassis/rounds';
 import { createStreamRelay } from '@onrush/chassis/stream-relay';
 import { productService } from '@onrush/proto';
 import { createProducts } from './clients/products';
@@ -16,7 +17,6 @@ import { createBacklogGauge } from './handlers/backlog';
 import { eventHandlers } from './handlers/events';
 import { createOperationTimer } from './handlers/operation-timer';
 import { createReconciler } from './handlers/reconciler';
-import { createRounds } from '@onrush/chassis/rounds';
 import { saleOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
 import { createWarmUpTimer } from './handlers/warm-up-timer';

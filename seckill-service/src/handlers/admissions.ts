@@ -1,11 +1,11 @@
 import type { Component } from '@onrush/chassis/lifecycle';
 import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
+import { createRounds } from '@onrush/chassis/rounds';
 import { createSharedReads } from '@onrush/chassis/shared-reads';
 import type { ActivityRepository } from '../data/activity-repository';
 import type { Admission } from '../data/waiting-rooms';
 import { admitWaiting, hasRoom, type ActivityWithRoom, type AdmitWaiting } from '../use-cases/admit-waiting';
-import { createRounds } from '@onrush/chassis/rounds';
 
 /** New sales are noticed this late at most: their rooms open long before they admit anybody. */
 const listTtlMs = 1_000;

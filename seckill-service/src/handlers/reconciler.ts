@@ -1,8 +1,8 @@
 import type { Component } from '@onrush/chassis/lifecycle';
+import { createRounds } from '@onrush/chassis/rounds';
 import { isBeingWarmedUp, type Activity } from '../domain/activity';
 import { createSaleGuard, type GuardSale, type SaleGuard } from '../use-cases/guard-sale';
 import { newCourse, reconcileInTurn, type Course, type Reconcile } from '../use-cases/reconcile';
-import { createRounds } from '@onrush/chassis/rounds';
 
 export interface Reconciler {
   components: Component[];

@@ -1,7 +1,7 @@
 import type { Component } from '@onrush/chassis/lifecycle';
+import { createRounds } from '@onrush/chassis/rounds';
 import type { WarmUp } from '../use-cases/warm-up';
 import { warmUpDue, type NotWarmedUp } from '../use-cases/warm-up-due';
-import { createRounds } from '@onrush/chassis/rounds';
 
 const everyMs = 1_000;
 
