@@ -46,6 +46,10 @@ function properties({ kafka, kafkaController }, dataFolder) {
     'share.coordinator.state.topic.replication.factor=1',
     'share.coordinator.state.topic.min.isr=1',
     'group.initial.rebalance.delay.ms=0',
+    // An index is mapped into memory, and the kernel reads as much of it ahead as the disk is set to (10 MB, the default, hold a processor for 25 ms,
+    // for each partition that is written to). This is enough for a segment of 1 GB.
+    'log.index.size.max.bytes=262144',
+    'log.index.interval.bytes=65536',
     '',
   ].join('\n');
 }
