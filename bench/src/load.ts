@@ -21,37 +21,64 @@ export interface LoadOptions {
  * A closed loop: each connection sends its next request when it has the answer to the last. Request i goes once, over connection i % n: whoever
  * comes in the same place of another list comes on the same connection.
  */
-export const runLoad = (options: LoadOptions): Promise<LoadResult> =>
-  runClosedLoop(options.connections, { requestsOf: inPlaces(options) });
+export async function runLoad(options: LoadOptions): Promise<LoadResult> {
+  const result = emptyResult();
+  result.seconds = await runClosedLoop(options.connections, {
+    requestsOf: inPlaces(options),
+    resultOf: () => result,
+  });
+  return result;
+}
 
 /**
  * A closed loop that begins anew with its requests until the time is over; the next one goes over whichever connection is free. They may be
  * replaced in place while it runs.
  */
-export function runTimedLoad({
+export async function runTimedLoad({
   connections,
   requests,
   seconds,
 }: LoadOptions & { seconds: number }): Promise<LoadResult> {
+  const result = emptyResult();
   let next = 0;
   const take = () => requests[next++ % requests.length];
-  return runClosedLoop(connections, { requestsOf: () => take, seconds, keepsLatencies: false });
+  result.seconds = await runClosedLoop(connections, {
+    requestsOf: () => take,
+    resultOf: () => result,
+    seconds,
+    keepsLatencies: false,
+  });
+  return result;
+}
+
+export interface PatientResult {
+  /** Of what was sent while they arrived, and of what was sent later. */
+  arriving: LoadResult;
+  arrived: LoadResult;
 }
 
 /**
  * So many people at once, one a connection, who do as they are told: an answer is followed by the next person, and who is to come back later
  * (429 or 503 with Retry-After) does so, from half to one and a half times as late. The first of them arrive within `arrivalSeconds`, each at a
- * moment of his own; after `seconds` no request is sent any more.
+ * moment of his own; `seconds` after that no request is sent any more.
  */
-export const runPatientLoad = (
-  options: LoadOptions & { seconds: number; arrivalSeconds: number },
-): Promise<LoadResult> =>
-  runClosedLoop(options.connections, {
+export async function runPatientLoad(
+  options: LoadOptions & { arrivalSeconds: number; seconds: number },
+): Promise<PatientResult> {
+  const arriving = emptyResult();
+  const arrived = emptyResult();
+  const arrivalMs = options.arrivalSeconds * 1_000;
+  const seconds = await runClosedLoop(options.connections, {
     requestsOf: inPlaces(options),
-    seconds: options.seconds,
-    arrivesAfterMs: () => options.arrivalSeconds * 1_000 * Math.random(),
+    resultOf: (sentAfterMs) => (sentAfterMs < arrivalMs ? arriving : arrived),
+    seconds: options.arrivalSeconds + options.seconds,
+    arrivesAfterMs: () => arrivalMs * Math.random(),
     waitMsAfter: (retryAfterSeconds) => retryAfterSeconds * 1_000 * (0.5 + Math.random()),
   });
+  arriving.seconds = Math.min(options.arrivalSeconds, seconds);
+  arrived.seconds = seconds - arriving.seconds;
+  return { arriving, arrived };
+}
 
 /** What a connection sends next; undefined when it has sent all. */
 type Take = () => LoadRequest | undefined;
@@ -69,6 +96,8 @@ const inPlaces =
 
 interface ClosedLoop {
   requestsOf(place: number): Take;
+  /** Where the answer to what was sent so long after the beginning is counted. */
+  resultOf(sentAfterMs: number): LoadResult;
   seconds?: number;
   keepsLatencies?: boolean;
   /** When the first request of a connection goes; without it, all go at once. */
@@ -77,12 +106,19 @@ interface ClosedLoop {
   waitMsAfter?(retryAfterSeconds: number): number;
 }
 
+/** Returns the seconds from the first request to the last answer. */
 async function runClosedLoop(
   connections: Connection[],
-  { requestsOf, seconds = Infinity, keepsLatencies = true, arrivesAfterMs, waitMsAfter }: ClosedLoop,
-): Promise<LoadResult> {
+  {
+    requestsOf,
+    resultOf,
+    seconds = Infinity,
+    keepsLatencies = true,
+    arrivesAfterMs,
+    waitMsAfter,
+  }: ClosedLoop,
+): Promise<number> {
   await openAll(connections);
-  const result = emptyResult();
   const began = performance.now();
   const end = began + seconds * 1_000;
 
@@ -98,6 +134,7 @@ async function runClosedLoop(
         connection.send(current, onAnswer);
       }
       function onAnswer(status: number, retryAfterSeconds?: number): void {
+        const result = resultOf(sentAt - began);
         if (status === 0) {
           count(result, 0);
           return resolve();
@@ -119,8 +156,7 @@ async function runClosedLoop(
     });
 
   await Promise.all(connections.map(runConnection));
-  result.seconds = (performance.now() - began) / 1_000;
-  return result;
+  return (performance.now() - began) / 1_000;
 }
 
 export const emptyResult = (): LoadResult => ({
@@ -137,6 +173,17 @@ export function record(result: LoadResult, status: number, ms: number): void {
 
 export const count = ({ statuses }: LoadResult, status: number, times = 1): void => {
   statuses.set(status, (statuses.get(status) ?? 0) + times);
+};
+
+export const together = (...results: LoadResult[]): LoadResult => {
+  const all = emptyResult();
+  for (const { statuses, latencies, refusalLatencies, seconds } of results) {
+    for (const [status, times] of statuses) count(all, status, times);
+    all.latencies = all.latencies.concat(latencies);
+    all.refusalLatencies = all.refusalLatencies.concat(refusalLatencies);
+    all.seconds += seconds;
+  }
+  return all;
 };
 
 /** All requests, and those among them that were not answered with this status. */

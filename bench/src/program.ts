@@ -47,7 +47,12 @@ export function createProgram(actions: Actions): Command {
     .option('--gateway-rate <n>', 'purchases a second that are due at the gateway', whole(1, 100_000), 10_100)
     .option('--service-rate <n>', 'purchases a second that are due at the service', whole(1, 100_000), 15_100)
     .option('--units <n>', 'units, and buyers, of the sell-out', whole(1, 400_000), 100_000)
-    .option('--overload-seconds <n>', 'how long each step of the overload lasts', whole(1, 30), 8)
+    .option(
+      '--overload-seconds <n>',
+      'how long each step of the overload is measured, after all have arrived',
+      whole(1, 30),
+      8,
+    )
     .addOption(
       new Option(
         '--profile <processes...>',

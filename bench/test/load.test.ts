@@ -1,7 +1,7 @@
 import net from 'node:net';
 import { withConnections } from '../src/connections';
 import { httpRequest, parseAnswer } from '../src/http-wire';
-import { countsOf, runLoad, runPatientLoad, runTimedLoad } from '../src/load';
+import { countsOf, runLoad, runPatientLoad, runTimedLoad, together } from '../src/load';
 import { runPacedLoad } from '../src/paced-load';
 import { gets, listen, serve } from './servers';
 
@@ -186,7 +186,7 @@ describe('patient people', () => {
       response.end('{}');
     });
 
-    const result = await withConnections(at, 5, (connections) =>
+    const { arrived: result } = await withConnections(at, 5, (connections) =>
       runPatientLoad({ connections, requests: gets(5), seconds: 20, arrivalSeconds: 0 }),
     );
 
@@ -215,27 +215,49 @@ describe('patient people', () => {
     expect(seen).toEqual(['/2', '/1', '/0']);
   });
 
+  test('while they arrive they are counted apart', async () => {
+    const at = await serve((_request, response) => {
+      response.setHeader('retry-after', '1').statusCode = 503;
+      response.end('{}');
+    });
+
+    const { arriving, arrived } = await withConnections(at, 4, (connections) =>
+      runPatientLoad({ connections, requests: gets(4), seconds: 1.5, arrivalSeconds: 0.3 }),
+    );
+    const all = together(arriving, arrived);
+
+    // Half a second later, at the soonest, they are there again.
+    expect(Object.fromEntries(arriving.statuses)).toEqual({ 503: 4 });
+    expect(arriving.refusalLatencies).toHaveLength(4);
+    expect(arriving.seconds).toBe(0.3);
+    expect(countsOf(arrived, 202).failed).toBeGreaterThan(0);
+    expect(arrived.seconds).toBeGreaterThan(0);
+    expect(all.statuses.get(503)).toBe(4 + countsOf(arrived, 202).failed);
+    expect(all.refusalLatencies).toEqual([...arriving.refusalLatencies, ...arrived.refusalLatencies]);
+    expect(all.seconds).toBe(arriving.seconds + arrived.seconds);
+  });
+
   test('who would come back after the end is not waited for', async () => {
     const at = await serve((_request, response) => {
       response.setHeader('retry-after', '3600').statusCode = 503;
       response.end('{}');
     });
 
-    const result = await withConnections(at, 2, (connections) =>
+    const { arrived } = await withConnections(at, 2, (connections) =>
       runPatientLoad({ connections, requests: gets(2), seconds: 0.2, arrivalSeconds: 0 }),
     );
 
-    expect(Object.fromEntries(result.statuses)).toEqual({ 503: 2 });
+    expect(Object.fromEntries(arrived.statuses)).toEqual({ 503: 2 });
   });
 
   test('send nothing when the time is over', async () => {
     const at = await serve((_request, response) => response.end('{}'));
 
-    const result = await withConnections(at, 2, (connections) =>
+    const { arrived } = await withConnections(at, 2, (connections) =>
       runPatientLoad({ connections, requests: gets(1_000_000), seconds: 0.2, arrivalSeconds: 0 }),
     );
 
-    expect(countsOf(result, 200).answered).toBeGreaterThan(0);
-    expect(countsOf(result, 200).all).toBeLessThan(1_000_000);
+    expect(countsOf(arrived, 200).answered).toBeGreaterThan(0);
+    expect(countsOf(arrived, 200).all).toBeLessThan(1_000_000);
   });
 });

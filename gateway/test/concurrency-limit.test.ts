@@ -155,12 +155,12 @@ test('it does not grow while less than half of it is used, and never leaves its 
 });
 
 describe('what has become of the limit', () => {
-  /** Windows of 100 ms and 100 answers in which so many are in flight at once, and wait so long. */
+  /** Windows of 50 ms and 100 answers, or longer ones, in which so many are in flight at once, and wait so long. */
   function windows(
     { clock, limit }: ReturnType<typeof create>,
     wanted: { count: number; inFlight: number; rttMs: number },
   ): number {
-    const rounds = Math.ceil(Math.max(100 / wanted.inFlight, 100 / wanted.rttMs));
+    const rounds = Math.ceil(Math.max(100 / wanted.inFlight, 50 / wanted.rttMs));
     for (let round = 0; round < wanted.count * rounds; round += 1) {
       const tokens = Array.from({ length: wanted.inFlight }, () => limit.acquire('winner'));
       clock.ms += wanted.rttMs;
@@ -175,26 +175,45 @@ describe('what has become of the limit', () => {
     return created;
   }
 
-  test('a queue is cut within half a second', () => {
+  test('a queue that stands for three windows is cut to what is answered in 20 ms', () => {
     const created = createRested({ initial: 1_000 });
 
-    expect(windows(created, { count: 5, inFlight: 600, rttMs: 100 })).toBeLessThan(1_000 / 3);
+    const before = windows(created, { count: 2, inFlight: 700, rttMs: 100 });
+    const after = windows(created, { count: 1, inFlight: 700, rttMs: 100 });
+
+    expect(before).toBe(1_000);
+    // Up to seven answers a millisecond, and of the limit the crowd has seven tenths.
+    expect(after).toBeGreaterThan(100);
+    expect(after).toBeLessThan(200);
   });
 
-  test('it falls also for a queue that is short of half of it, and not for a few that wait', () => {
-    const forQueue = createRested({ initial: 1_000, min: 100 });
-    const forFew = createRested({ initial: 1_000, min: 100 });
+  test('winners in a queue, who are as many again, do not raise it', () => {
+    const created = createRested({ initial: 1_000 });
 
-    const afterQueue = windows(forQueue, { count: 3, inFlight: 100, rttMs: 100 });
-    const afterFew = windows(forFew, { count: 3, inFlight: 99, rttMs: 100 });
+    expect(windows(created, { count: 5, inFlight: 1_500, rttMs: 25 })).toBe(1_000);
+  });
 
-    expect(afterQueue).toBeLessThan(700);
-    expect(afterFew).toBe(1_000);
+  test('a queue that leaves room in the share of the crowd is left alone', () => {
+    const created = createRested({ initial: 1_000 });
+
+    expect(windows(created, { count: 20, inFlight: 699, rttMs: 100 })).toBe(1_000);
+  });
+
+  test('stalls, and what gathers behind them, shed nobody afterwards', () => {
+    const created = createRested({ initial: 1_000 });
+
+    for (let stall = 0; stall < 5; stall += 1) {
+      windows(created, { count: 1, inFlight: 700, rttMs: 300 });
+      windows(created, { count: 1, inFlight: 700, rttMs: 60 });
+      windows(created, { count: 1, inFlight: 400, rttMs: 60 });
+    }
+
+    expect(created.limit.limit()).toBe(1_000);
   });
 
   test('what a crowd has taken from it comes back when the crowd has gone, and no more', () => {
     const created = createRested({ initial: 1_000, min: 100 });
-    const after = windows(created, { count: 20, inFlight: 600, rttMs: 100 });
+    const after = windows(created, { count: 3, inFlight: 700, rttMs: 100 });
 
     const soon = windows(created, { count: 5, inFlight: 20, rttMs: 20 });
     const later = windows(created, { count: 50, inFlight: 20, rttMs: 20 });

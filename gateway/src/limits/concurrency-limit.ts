@@ -42,7 +42,7 @@ const shares: Record<Priority, number> = {
 const loopDelayLimitMs = 200;
 
 /**
- * How many requests may be in flight in this process, found from their latencies; see `nextLimit`. A request above the share of its priority is
+ * How many requests may be in flight in this process, found from their latencies; see `createEstimator`. A request above the share of its priority is
  * shed at once, while that is still cheap.
  */
 export function createConcurrencyLimit(options: ConcurrencyLimitOptions): ConcurrencyLimit {
@@ -105,40 +105,65 @@ function measure(metrics: Metrics, readings: Readings): void {
   });
 }
 
-const windowMs = 100;
+const windowMs = 50;
 const windowSamples = 100;
 /** So that a quiet gateway learns, too. */
 const quietWindowMs = 1_000;
 const quietSamples = 10;
 /** Timeouts below this share of a window are one slow route, not an overload. */
 const toleratedDrops = 0.01;
+/** An average latency of more than so many times the usual one is a queue. */
+const tolerance = 2;
+/** So many windows in a row are a queue that stands. A stall is one, however long, and what has gathered behind it is another. */
+const standing = 3;
+/** Of √limit, for each window in which it was in use without a queue; and of what a crowd has taken, for each in which it was not in use. */
+const growing = 0.2;
+const noQueue = { windows: 0, answered: 0, ms: 0 };
 
-/** Gathers latencies in windows of at least 100 ms and 100 samples, and moves the limit once for each. */
+/**
+ * Gathers latencies in windows of at least 50 ms and 100 samples, and moves the limit once for each. A queue that stands is known by its windows in a
+ * row, as CoDel knows one (RFC 8289), but only where the crowd has all of its share: nearer to the peak a stall leaves a queue that goes by itself, and
+ * who is shed for it is shed for nothing. Where there is no queue the limit grows by a part of √limit, the queue that it allows, as Gradient2 does in
+ * Netflix's concurrency-limits. https://github.com/Netflix/concurrency-limits (Gradient2Limit.java)
+ */
 function createEstimator(options: ConcurrencyLimitOptions) {
   const { min, max, rttFloorMs = 50 } = options;
   const clamp = (value: number) => Math.min(Math.max(value, min), max);
   const initial = clamp(options.initial);
   let limit = initial;
   let longRttMs = 0;
-  let window = { startedAt: options.now(), answered: 0, dropped: 0, sumMs: 0, mostInFlight: 0 };
-
-  /** What a crowd has taken from it comes back when the crowd has gone: the next one may begin with a stall. */
-  const restored = () => Math.max(limit, limit + (initial - limit) * growing);
+  let window = emptyWindow(options.now());
+  let queue = noQueue;
 
   function close(at: number): void {
-    const { answered, dropped, sumMs, mostInFlight } = window;
-    window = { startedAt: at, answered: 0, dropped: 0, sumMs: 0, mostInFlight: 0 };
-    const inUse = mostInFlight >= limit / 2;
+    const { startedAt, answered, dropped, sumMs, mostInFlight } = window;
+    window = emptyWindow(at);
     if (dropped > (answered + dropped) * toleratedDrops) {
       limit = clamp(limit * 0.9);
     } else if (answered > 0) {
       const rttMs = sumMs / answered;
+      const inUse = mostInFlight >= limit / 2;
       longRttMs = nextLongRtt(longRttMs, rttMs, inUse);
-      const wanted = nextLimit(limit, rttMs, Math.max(longRttMs, rttFloorMs));
-      // It falls also for a queue of less than half of it: else a crowd that grows would wait in one until it is that long.
-      const isQueue = wanted < limit && mostInFlight >= min;
-      limit = inUse || isQueue ? clamp(wanted) : restored();
+      const mostMs = tolerance * Math.max(longRttMs, rttFloorMs);
+      const isFull = mostInFlight >= limit * shares.crowd;
+      if (rttMs <= mostMs) grow(inUse);
+      else if (isFull) return queued({ answered, ms: at - startedAt, mostMs });
+      queue = noQueue;
     }
+  }
+
+  /** What a crowd has taken from it comes back when the crowd has gone: the next one may begin with a stall. */
+  function grow(inUse: boolean): void {
+    if (inUse) limit = clamp(limit + Math.sqrt(limit) * growing);
+    else limit = Math.max(limit, limit + (initial - limit) * growing);
+  }
+
+  /** One that stands is cut to what is answered, at its rate, within the time that is no queue (Little's law): that is the crowd's share. */
+  function queued({ answered, ms, mostMs }: { answered: number; ms: number; mostMs: number }): void {
+    queue = { windows: queue.windows + 1, answered: queue.answered + answered, ms: queue.ms + ms };
+    if (queue.windows < standing) return;
+    limit = Math.min(limit, clamp(((queue.answered / queue.ms) * mostMs) / shares.crowd));
+    queue = noQueue;
   }
 
   return {
@@ -160,27 +185,20 @@ function createEstimator(options: ConcurrencyLimitOptions) {
   };
 }
 
-const tolerance = 2;
-/** How much of the way to the wanted limit it goes with each window. A queue is cut within few: whoever is let in meanwhile waits in it. */
-const growing = 0.2;
-const falling = 0.5;
+const emptyWindow = (startedAt: number) => ({
+  startedAt,
+  answered: 0,
+  dropped: 0,
+  sumMs: 0,
+  mostInFlight: 0,
+});
 
-/**
- * Gradient2 of Netflix's concurrency-limits: the limit shrinks with the ratio of the usual to the present latency once that is more than twice as
- * long, and grows by √limit, the queue it allows, as long as it is not. https://github.com/Netflix/concurrency-limits (Gradient2Limit.java)
- */
-function nextLimit(limit: number, rttMs: number, longRttMs: number): number {
-  const gradient = Math.min(Math.max((tolerance * longRttMs) / rttMs, 0.5), 1);
-  const wanted = limit * gradient + Math.sqrt(limit);
-  return limit + (wanted - limit) * (wanted < limit ? falling : growing);
-}
-
-/** Of an average over about 600 windows, as there. */
+/** Of an average over about 600 windows, as Gradient2 has it. */
 const longWeight = 2 / 601;
 
 /**
- * Differs from Gradient2 in one point: it learns longer latencies only while less than half of the limit is in use. There, a crowd that stays
- * for minutes teaches it that a queue is usual, and the limit drifts upwards.
+ * The usual latency. It learns longer ones only while less than half of the limit is in use: in Gradient2, a crowd that stays for minutes teaches it
+ * that a queue is usual, and the limit drifts upwards.
  */
 function nextLongRtt(longMs: number, rttMs: number, inUse: boolean): number {
   if (longMs === 0) return rttMs;
