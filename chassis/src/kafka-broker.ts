@@ -1,8 +1,8 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Admin, LogEntry } from 'kafkajs';
 import { Kafka, logLevel } from './kafka-client';
 import { createConsumer } from './kafka-consumer';
 import { createProducer, sendEvents } from './kafka-producer';
+import { createMissingTopics } from './kafka-topics';
 import type { Logger } from './logger';
 import type { MessageBroker } from './message-broker';
 import type { Metrics } from './metrics';
@@ -39,17 +39,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): MessageBroker {
   async function ensureTopics(types: string[]): Promise<void> {
     const wanted = [...new Set(types.map(prefixed))].filter((topic) => !known.has(topic));
     if (wanted.length === 0) return;
-    const starting = started();
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await createMissing(starting, wanted, partitions);
-        break;
-      } catch (error) {
-        // Several services make the same topics at once, and a new topic has no leader for a moment.
-        if (!(error as { retriable?: boolean }).retriable || attempt >= 50) throw error;
-        await wait(100);
-      }
-    }
+    await createMissingTopics(started(), wanted, partitions);
     for (const topic of wanted) known.add(topic);
   }
 
@@ -99,22 +89,6 @@ export function createKafkaBroker(options: KafkaBrokerOptions): MessageBroker {
         metrics,
       }),
   };
-}
-
-async function createMissing(admin: Admin, topics: string[], partitions: number): Promise<void> {
-  const existing = new Set(await admin.listTopics());
-  const missing = topics.filter((topic) => !existing.has(topic));
-  // Answers false, and throws nothing, where another service was faster.
-  if (missing.length > 0)
-    await admin.createTopics({
-      topics: missing.map((topic) => ({ topic, numPartitions: partitions })),
-      waitForLeaders: false,
-    });
-  const { topics: described } = await admin.fetchTopicMetadata({ topics });
-  const leaderless = described.some(({ partitions: parts }) =>
-    parts.some((partition) => partition.leader < 0),
-  );
-  if (leaderless) throw Object.assign(new Error('a topic has no leader yet'), { retriable: true });
 }
 
 /** kafkajs reports what it retries by itself as an error: for us that is worth a debug line. */

@@ -20,8 +20,6 @@ beforeAll(async () => {
 afterAll(() => fixture.stop());
 
 const flush = () => fixture.redis.redis.flushdb();
-const isBack = (activityId: string, epoch: number) =>
-  eventually(async () => (await fixture.sales.read(activityId))?.epoch === epoch, { timeoutMs: 10_000 });
 
 test('a warm-up that died before the sale was built is finished by the guard, one that goes on is not', async () => {
   const activityId = await fixture.openActivity({ total: 10 });
@@ -37,7 +35,7 @@ test('a warm-up that died before the sale was built is finished by the guard, on
   expect(await guard.look(await fixture.activity(activityId))).toBe(false);
   await warmedAt(Date.now() - 5_000);
 
-  await isBack(activityId, 1);
+  await fixture.isBack(activityId, 1);
 
   expect(await fixture.buyAtLast(activityId, 1)).toBeDefined();
 });
@@ -66,7 +64,7 @@ test('nor does the reconciler build what somebody is warming up', async () => {
 test('a sale whose counter has units that nobody holds is rebuilt for it once, not again and again', async () => {
   const activityId = await fixture.openActivity({ total: 10 });
   await fixture.db.query('UPDATE activities SET sold = 1 WHERE id = ?', [activityId]);
-  await isBack(activityId, 2);
+  await fixture.isBack(activityId, 2);
   const guard = createSaleGuard(fixture.deps);
 
   const first = await guard.look(await fixture.activity(activityId));
@@ -89,7 +87,7 @@ test.each([
   await rebuild.fence(half);
   if (isOpened) await rebuild.open(half, { stock: 9, waiting: [], closedForMs: 0 });
 
-  await isBack(activityId, 3);
+  await fixture.isBack(activityId, 3);
 
   expect(await fixture.buyAtLast(activityId, 2)).toBeDefined();
   expect(await fixture.atRest(activityId)).toMatchObject({ status: 'BALANCED', equation: { free: 8 } });
@@ -104,7 +102,7 @@ test('a pause of an operator outlives the rebuild', async () => {
   });
   await fixture.redis.redis.hset(state, 'stock', '-1');
 
-  await isBack(activityId, 2);
+  await fixture.isBack(activityId, 2);
 
   expect(await fixture.redis.redis.hget(state, 'status')).toBe('PAUSED');
   expect((await fixture.buy(activityId, 1)).body.code).toBe(errors.paused.definition.code);

@@ -45,6 +45,8 @@ export interface ReconcileFixture extends Fixture {
   log: RecordingLogger['lines'];
   metrics: Metrics;
   activity(activityId: string): Promise<Activity>;
+  /** Under this epoch the sale is open in Redis, and known to the ledger: that is committed a moment later. */
+  isBack(activityId: string, epoch: number): Promise<unknown>;
   buy(
     activityId: string,
     user: number,
@@ -64,6 +66,9 @@ export interface ReconcileFixture extends Fixture {
     onBought?: (user: number, bought: Bought) => void | Promise<void>,
   ): Promise<Map<number, Bought>>;
 }
+
+/** 5 seconds are promised; the rest is for a machine that stands still for a while. */
+export const longestPauseMs = 5_000 + 15_000;
 
 /** More would wait for the test's own processor, not for the service. */
 const lanes = 100;
@@ -144,6 +149,14 @@ export async function startReconcileFixture(
       if (!activity) throw new Error(`no activity ${activityId}`);
       return activity;
     },
+    isBack: (activityId, epoch) =>
+      eventually(
+        async () => {
+          const found = await Promise.all([fixture.sales.read(activityId), activities.find(activityId)]);
+          return found.every((one) => one?.epoch === epoch);
+        },
+        { timeoutMs: longestPauseMs },
+      ),
     reservation: (id, user) =>
       fixture.http.call(`GET /api/v1/seckill/reservations/${id}`, { user: buyer(user) }),
     repair: async (activityId) =>
