@@ -2,9 +2,13 @@
 
 const commands = {
   start: {
-    usage: 'npm start [-- --once | --no-demo]',
+    usage: 'npm start [-- --once | --no-demo] [--observe]',
     about: 'Brings up the servers and the fleet, and runs the demo sale.',
-    flags: { '--once': 'end with a status after the demo sale', '--no-demo': 'no demo sale' },
+    flags: {
+      '--once': 'end with a status after the demo sale',
+      '--no-demo': 'no demo sale',
+      '--observe': 'with Jaeger and Prometheus beside it: every request is traced (TRACE_RATIO: fewer)',
+    },
   },
   stop: {
     usage: 'npm stop',

@@ -2,6 +2,7 @@
 const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { local, readJson, root, writeWhole } = require('../deploy/local/paths');
+const { needObservers, observersDown, observersUp, watch } = require('../deploy/local/observers');
 const { portsOf } = require('../deploy/local/ports');
 const { areServersUp, ownsServers, serversDown, serversUp } = require('../deploy/local/servers');
 const { supervise } = require('../deploy/local/supervise');
@@ -22,7 +23,7 @@ async function start(progress, flags) {
   const mayEndServers = ownsServers();
   const signal = endOnSignal(progress);
 
-  const { servers, fleet, dev } = await bringUp(progress, namespace).catch(async (error) => {
+  const { servers, fleet, dev } = await bringUp(progress, namespace, flags).catch(async (error) => {
     if (signal.came) return signal.end;
     if (mayEndServers) await stop(progress);
     throw error;
@@ -55,7 +56,8 @@ function givenNamespace() {
   );
 }
 
-async function bringUp(progress, namespace) {
+async function bringUp(progress, namespace, { observe }) {
+  if (observe) needObservers();
   const { firstAdmin, startFleet } = require('../deploy/local/fleet');
   // The build of Consul, where it is needed, runs beside all that does not need Consul.
   const isFirst = !isInstalled();
@@ -65,13 +67,25 @@ async function bringUp(progress, namespace) {
   });
   if (isFirst) await continueOnProjectNode();
 
+  const observed = observe ? await observersUp(progress) : { urls: {} };
   const { gateway: gatewayPort } = await portsOf(['gateway']);
-  const fleet = await startFleet({ servers, namespace, gatewayPort, step: progress.step });
-  return { servers, fleet, dev: writeDevFile(fleet, servers, firstAdmin(fleet)) };
+  const fleet = await startFleet({
+    servers,
+    namespace,
+    gatewayPort,
+    observed: observed.env,
+    step: progress.step,
+  });
+  if (observe) watch(fleet);
+  return {
+    servers,
+    fleet,
+    dev: writeDevFile(fleet, { servers, admin: firstAdmin(fleet), urls: observed.urls }),
+  };
 }
 
 /** Where there was an admin already, the password of our own file still holds. */
-function writeDevFile(fleet, servers, { username, created, ...admin }) {
+function writeDevFile(fleet, { servers, admin: { username, created, ...admin }, urls }) {
   const password = admin.password ?? readJson(devFile, {}).admin?.password ?? null;
   const { gatewayUrl } = fleet;
   const dev = {
@@ -84,6 +98,7 @@ function writeDevFile(fleet, servers, { username, created, ...admin }) {
       health: `${gatewayUrl}/health`,
       metrics: `http://127.0.0.1:${fleet.ports.gateway.management}/metrics`,
       ...(servers.CONSUL_HTTP_ADDR && { consul: `http://${servers.CONSUL_HTTP_ADDR}` }),
+      ...urls,
       logs: fleet.logFolder,
     },
   };
@@ -128,7 +143,7 @@ function endWithFleet({ services: { gateway } }) {
 async function stop(progress) {
   const { fleetsUp, stopFleets } = require('../deploy/local/fleet');
   if (fleetsUp().length > 0) await progress.step('stopping services', () => stopFleets());
-  await serversDown(progress);
+  await Promise.all([serversDown(progress), observersDown(progress)]);
 }
 
 function status(progress) {

@@ -33,6 +33,7 @@ export function startFleet(options: {
   servers: LocalServers;
   namespace?: string;
   gatewayPort?: number;
+  observed?: { OTEL_EXPORTER_OTLP_ENDPOINT: string; TRACE_RATIO?: string };
   extra?: Record<string, Record<string, string>>;
   step?: <T>(name: string, work: () => Promise<T>) => Promise<T>;
 }): Promise<Fleet>;

@@ -55,7 +55,10 @@ async function portsForAll(gatewayPort) {
 }
 
 /** What every process is told, and what only this one is told. */
-function environmentOf({ name: processName, service }, { namespace, servers, ports, schemas, keys, extra }) {
+function environmentOf(
+  { name: processName, service },
+  { namespace, servers, ports, schemas, keys, observed, extra },
+) {
   const staticServices = Object.fromEntries(
     services.map((name) => [
       name,
@@ -80,9 +83,7 @@ function environmentOf({ name: processName, service }, { namespace, servers, por
     INTERNAL_JWKS: keys.jwks,
     INTERNAL_PRIVATE_KEY: keys.privateKeyOf(service),
     LOG_LEVEL: process.env.LOG_LEVEL ?? 'info',
-    ...(process.env.OTEL_EXPORTER_OTLP_ENDPOINT && {
-      OTEL_EXPORTER_OTLP_ENDPOINT: process.env.OTEL_EXPORTER_OTLP_ENDPOINT,
-    }),
+    ...tracing(observed),
     ...(schemas[service] && { MYSQL_URL: schemas[service], MYSQL_TYPE: servers.MYSQL_SERVER_KIND }),
     ...(service === 'seckill-service' && { PURCHASE_TOKEN_SECRET: ownSecrets.purchaseTokenSecret }),
     ...(service === 'auth-service' && { KEY_ENCRYPTION_SECRET: ownSecrets.keyEncryptionSecret }),
@@ -98,6 +99,11 @@ function environmentOf({ name: processName, service }, { namespace, servers, por
     ...(service === 'gateway' && process.env.WORKERS && { WORKERS: process.env.WORKERS }),
     ...extra?.[processName],
   };
+}
+
+/** Where spans go, and of how many requests; nothing where nobody observes. */
+function tracing({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, TRACE_RATIO: ratio } = process.env) {
+  return { ...(endpoint && { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, ...(ratio && { TRACE_RATIO: ratio }) }) };
 }
 
 /** Applies the migrations of every service, two at a time: they share the machine with the servers. */
@@ -116,9 +122,16 @@ async function migrate(environments) {
 
 /**
  * Starts the whole fleet in a namespace of its own: schemas, migrations, eight processes, and waits until all are ready. Where one does not
- * come up, the end of its log is in the error, and what had started is stopped.
+ * come up, the end of its log is in the error, and what had started is stopped. `observed`: where its spans go, instead of where the environment says.
  */
-async function startFleet({ servers, namespace = '', gatewayPort, extra, step = (_name, work) => work() }) {
+async function startFleet({
+  servers,
+  namespace = '',
+  gatewayPort,
+  observed,
+  extra,
+  step = (_name, work) => work(),
+}) {
   const runFolder = localFolder('run', folderOf(namespace));
   const logFolder = localFolder('log', folderOf(namespace));
   // Services that outlived whoever started them, after a closed terminal, say.
@@ -131,7 +144,7 @@ async function startFleet({ servers, namespace = '', gatewayPort, extra, step = 
   const environments = Object.fromEntries(
     processes.map((one) => [
       one.name,
-      environmentOf(one, { namespace, servers, ports, schemas, keys, extra }),
+      environmentOf(one, { namespace, servers, ports, schemas, keys, observed, extra }),
     ]),
   );
   await step('migrating', () => migrate(environments));

@@ -55,32 +55,49 @@ function freeBytes(folder) {
 
 /** Consul from its Go modules. Two of its modules are in no checksum database; the committed go.sum pins them all the same. */
 const consulFromGo = () =>
-  cachedTool(consulTool, async (folder) => {
+  programFromGo('consul', {
+    tool: consulTool,
+    source: 'github.com/hashicorp/consul',
+    env: { GONOSUMDB: 'github.com/hashicorp/consul/*' },
+  });
+
+const jaegerTool = 'jaeger-1.62.0';
+const jaegerBuildBytes = 3e9;
+
+/** Jaeger, all in one: collector, store in memory, and the API that finds traces. */
+const jaegerFromGo = () =>
+  programFromGo('jaeger', { tool: jaegerTool, source: 'github.com/jaegertracing/jaeger/cmd/all-in-one' });
+
+/** A program from its Go modules, as the committed go.mod and go.sum in the folder of its name say. */
+const programFromGo = (name, { tool, source, env }) =>
+  cachedTool(tool, async (folder) => {
     const work = path.join(folder, 'work');
     fs.mkdirSync(work);
     for (const file of ['go.mod', 'go.sum'])
-      fs.copyFileSync(path.join(__dirname, '..', 'consul', file), path.join(work, file));
-    const env = {
-      GOMODCACHE: path.join(work, 'modules'),
-      GOCACHE: path.join(work, 'objects'),
-      GONOSUMDB: 'github.com/hashicorp/consul/*',
-      GOFLAGS: '-modcacherw',
-      CGO_ENABLED: '0',
-      GOGC: '400',
-    };
-    const output = path.join(folder, 'consul');
+      fs.copyFileSync(path.join(__dirname, '..', name, file), path.join(work, file));
     const build = [
       'build',
       '-trimpath',
       '-buildvcs=false',
       '-ldflags=-s -w',
-      // A registry for one machine has nothing to do: without optimisation a bare machine waits a minute less for it.
+      // What serves one machine has nothing to do: without optimisation a bare machine waits a minute less for it.
       '-gcflags=all=-N -l',
       '-o',
-      output,
-      'github.com/hashicorp/consul',
+      path.join(folder, name),
+      source,
     ];
-    await run(findProgram('go') ?? 'go', build, { name: 'consul-build', env, cwd: work });
+    await run(findProgram('go') ?? 'go', build, {
+      name: `${name}-build`,
+      env: {
+        GOMODCACHE: path.join(work, 'modules'),
+        GOCACHE: path.join(work, 'objects'),
+        GOFLAGS: '-modcacherw',
+        CGO_ENABLED: '0',
+        GOGC: '400',
+        ...env,
+      },
+      cwd: work,
+    });
     await fs.promises.rm(work, { recursive: true, force: true });
   });
 
@@ -91,5 +108,8 @@ module.exports = {
   consulFromGo,
   consulTool,
   consulBuildBytes,
+  jaegerFromGo,
+  jaegerTool,
+  jaegerBuildBytes,
   freeBytes,
 };

@@ -1,0 +1,96 @@
+'use strict';
+const jaeger = require('./servers/jaeger');
+const prometheus = require('./servers/prometheus');
+const { portsOf } = require('./ports');
+const { pidOf } = require('./process');
+const { findProgram, goVersion } = require('./tools/find');
+const { freeBytes, installDebianPackages, jaegerBuildBytes, jaegerFromGo } = require('./tools/install');
+const { cache } = require('./paths');
+
+const observers = { jaeger, prometheus };
+const names = Object.keys(observers);
+const ownerOf = { jaegerOtlp: 'jaeger' };
+
+/** Where each comes from: it is installed, or it can be; or what a person has to do. */
+function planObservers(machine = lookAtMachine()) {
+  const from = (isThere, canInstall) => (isThere ? 'installed' : canInstall ? 'install' : 'missing');
+  return {
+    jaeger: from(machine.jaeger, machine.canBuildJaeger),
+    prometheus: from(machine.prometheus, machine.apt),
+  };
+}
+
+function lookAtMachine() {
+  const [major = 0, minor = 0] = goVersion() ?? [];
+  return {
+    jaeger: jaeger.findServer() !== undefined,
+    prometheus: prometheus.findServer() !== undefined,
+    apt: process.getuid?.() === 0 && findProgram('apt-get') !== undefined,
+    canBuildJaeger: (major > 1 || (major === 1 && minor >= 25)) && freeBytes(cache) > jaegerBuildBytes,
+  };
+}
+
+const ways = {
+  jaeger: 'jaeger-all-in-one on the PATH, or Go ≥ 1.25 and 3 GB of free space to build it',
+  prometheus: 'prometheus on the PATH, or root on Debian or Ubuntu, and it is installed',
+};
+
+function whatObserversMiss(plan) {
+  const missing = names.filter((name) => plan[name] === 'missing');
+  if (missing.length === 0) return undefined;
+  const lines = missing.map((name) => `  ${name}: ${ways[name]}`);
+  return ['--observe: these cannot be had on this machine. Ways to get them:', ...lines].join('\n');
+}
+
+/** Throws where one of them cannot be had: before anything else is started for them. */
+function needObservers() {
+  const plan = planObservers();
+  const problem = whatObserversMiss(plan);
+  if (problem) throw new Error(problem);
+  return plan;
+}
+
+/**
+ * Jaeger and Prometheus: `env` is what the fleet is told, so that it traces every request; `urls` are for people; `down` ends those that did not run
+ * before. Throws, with nothing started, where one cannot be had.
+ */
+async function observersUp(progress) {
+  const plan = needObservers();
+  if (plan.prometheus === 'install')
+    await progress.step('installing prometheus', () => installDebianPackages(['prometheus']));
+  if (plan.jaeger === 'install')
+    await progress.step('building Jaeger (2 minutes, once per machine)', jaegerFromGo);
+  const ownNames = names.filter((name) => pidOf(name) === undefined);
+  const ports = await portsOf(
+    ['jaeger', 'jaegerOtlp', 'prometheus'],
+    (name) => pidOf(ownerOf[name] ?? name) !== undefined,
+  );
+  const starting = names.map((name) => progress.step(`starting ${name}`, () => observers[name].start(ports)));
+  const [traces, metrics] = await Promise.all(starting).catch(async (error) => {
+    await Promise.allSettled(starting);
+    await observersDown(progress, ownNames);
+    throw error;
+  });
+  return {
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: traces.otlp, TRACE_RATIO: process.env.TRACE_RATIO ?? '1' },
+    urls: { jaeger: traces.url, prometheus: metrics.url },
+    down: () => observersDown(progress, ownNames),
+  };
+}
+
+async function observersDown(progress, which = names) {
+  await Promise.all(
+    which
+      .filter((name) => pidOf(name) !== undefined)
+      .map((name) => progress.step(`stopping ${name}`, observers[name].stop)),
+  );
+}
+
+module.exports = {
+  needObservers,
+  observersDown,
+  observersUp,
+  planObservers,
+  watch: prometheus.watch,
+  whatObserversMiss,
+};

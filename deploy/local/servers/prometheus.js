@@ -1,0 +1,63 @@
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+const { local, localFolder, writeWhole } = require('../paths');
+const { lastLines, pidOf, startProcess, stopProcess } = require('../process');
+const { findProgram } = require('../tools/find');
+const { giveTo, unprivilegedUser } = require('../unprivileged');
+const { isThere, waitUntil } = require('../wait');
+
+const folder = () => localFolder('prometheus');
+const targetsFolder = () => localFolder('prometheus', 'targets');
+
+const findServer = () => findProgram('prometheus');
+
+/** Prometheus reads JSON as well: it is YAML. Whom it asks is in a file for each fleet, since fleets come and go. */
+const configuration = () => ({
+  global: { scrape_interval: '5s', evaluation_interval: '5s' },
+  scrape_configs: [{ job_name: 'onrush', file_sd_configs: [{ files: ['targets/*.json'] }] }],
+});
+
+async function start({ prometheus }) {
+  const program = findServer();
+  const user = unprivilegedUser(local, program);
+  if (pidOf('prometheus') === undefined) {
+    writeWhole(path.join(folder(), 'prometheus.yml'), JSON.stringify(configuration(), null, 2));
+    fs.rmSync(targetsFolder(), { recursive: true });
+    targetsFolder();
+    giveTo(user, folder());
+    const settings = {
+      'config.file': path.join(folder(), 'prometheus.yml'),
+      'storage.tsdb.path': path.join(folder(), 'data'),
+      'storage.tsdb.retention.time': '1d',
+      'web.listen-address': `127.0.0.1:${prometheus}`,
+      'log.level': 'warn',
+    };
+    const { log } = await startProcess({
+      name: 'prometheus',
+      command: program,
+      args: Object.entries(settings).map(([name, value]) => `--${name}=${value}`),
+      user,
+      cwd: folder(),
+      niceness: 15,
+    });
+    const isAlive = () => pidOf('prometheus') !== undefined;
+    const isReady = () => isThere(`http://127.0.0.1:${prometheus}/-/ready`);
+    const outcome = await waitUntil(isReady, { limitMs: 120_000, isAlive });
+    if (outcome !== 'succeeded') throw new Error(`Prometheus did not start (${outcome})\n${lastLines(log)}`);
+  }
+  return { url: `http://127.0.0.1:${prometheus}` };
+}
+
+/** From now on Prometheus asks the management port of each process of that fleet, until the function that is returned is called. */
+function watch({ namespace, ports }) {
+  const file = path.join(targetsFolder(), `${namespace || 'fleet'}.json`);
+  const targets = Object.entries(ports).map(([name, { management }]) => ({
+    targets: [`127.0.0.1:${management}`],
+    labels: { process: name, namespace },
+  }));
+  writeWhole(file, JSON.stringify(targets, null, 2));
+  return () => fs.rmSync(file, { force: true });
+}
+
+module.exports = { configuration, findServer, start, stop: () => stopProcess('prometheus'), watch };
