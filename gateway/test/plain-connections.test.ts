@@ -165,14 +165,15 @@ test('a connection has so many requests as the server allows', async () => {
 
 test('a silent connection is ended, but not while it waits for its answer', async () => {
   const { server, port } = await start((one) =>
-    setTimeout(answer, one.request.url === '/slow' ? 150 : 0, one),
+    setTimeout(answer, one.request.url === '/slow' ? 1_500 : 0, one),
   );
-  server.keepAliveTimeout = 20;
+  // Longer than this process may stand still between two requests.
+  server.keepAliveTimeout = 1_000;
   server.keepAliveTimeoutBuffer = 20;
   const connection = await connectWarm(port);
 
   expect(await ask(connection, get('/slow'))).toMatchObject({ body: '{"at":"/slow"}' });
-  await connection.closed(1_000);
+  await connection.closed(20_000);
 });
 
 test('an upgrade goes the way it goes in Node, with what came behind it', async () => {
