@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { local, localFolder, readJson, root } = require('../deploy/local/paths');
 const { stopFleets } = require('../deploy/local/fleet');
+const { installObservers } = require('../deploy/local/observers');
 const { ownsServers, serversDown, serversUp } = require('../deploy/local/servers');
 const { build, continueOnProjectNode, installPackages, isInstalled, withProjectNode } = require('./packages');
 const { run } = require('../deploy/local/tools/run');
@@ -30,7 +31,11 @@ async function test(progress, jestArguments) {
 
   let failed = false;
   try {
-    if (jestArguments.length === 0) await check(progress);
+    if (jestArguments.length === 0) {
+      await check(progress);
+      // A build beside tests would take the processors from them. Where it fails, the test that needs it says so.
+      await installObservers(progress).catch((error) => progress.say(error.message));
+    }
     failed = (await jest(servers, jestArguments)) !== 0;
   } finally {
     await leave();

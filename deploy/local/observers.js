@@ -50,16 +50,22 @@ function needObservers() {
   return plan;
 }
 
+/** What is not there and can be installed is, so that who starts them later does not wait for it. */
+async function installObservers(progress) {
+  const plan = planObservers();
+  if (plan.prometheus === 'install')
+    await progress.step('installing prometheus', () => installDebianPackages(['prometheus']));
+  if (plan.jaeger === 'install')
+    await progress.step('building Jaeger (2 minutes, once per machine)', jaegerFromGo);
+}
+
 /**
  * Jaeger and Prometheus: `env` is what the fleet is told, so that it traces every request; `urls` are for people; `down` ends those that did not run
  * before. Throws, with nothing started, where one cannot be had.
  */
 async function observersUp(progress) {
-  const plan = needObservers();
-  if (plan.prometheus === 'install')
-    await progress.step('installing prometheus', () => installDebianPackages(['prometheus']));
-  if (plan.jaeger === 'install')
-    await progress.step('building Jaeger (2 minutes, once per machine)', jaegerFromGo);
+  needObservers();
+  await installObservers(progress);
   const ownNames = names.filter((name) => pidOf(name) === undefined);
   const ports = await portsOf(
     ['jaeger', 'jaegerOtlp', 'prometheus'],
@@ -87,6 +93,7 @@ async function observersDown(progress, which = names) {
 }
 
 module.exports = {
+  installObservers,
   needObservers,
   observersDown,
   observersUp,
