@@ -21,34 +21,21 @@ export interface LoadOptions {
  * A closed loop: each connection sends its next request when it has the answer to the last. Request i goes once, over connection i % n: whoever
  * comes in the same place of another list comes on the same connection.
  */
-export async function runLoad(options: LoadOptions): Promise<LoadResult> {
-  const result = emptyResult();
-  result.seconds = await runClosedLoop(options.connections, {
-    requestsOf: inPlaces(options),
-    resultOf: () => result,
-  });
-  return result;
-}
+export const runLoad = (options: LoadOptions): Promise<LoadResult> =>
+  intoOne(options.connections, { requestsOf: inPlaces(options) });
 
 /**
  * A closed loop that begins anew with its requests until the time is over; the next one goes over whichever connection is free. They may be
  * replaced in place while it runs.
  */
-export async function runTimedLoad({
+export function runTimedLoad({
   connections,
   requests,
   seconds,
 }: LoadOptions & { seconds: number }): Promise<LoadResult> {
-  const result = emptyResult();
   let next = 0;
   const take = () => requests[next++ % requests.length];
-  result.seconds = await runClosedLoop(connections, {
-    requestsOf: () => take,
-    resultOf: () => result,
-    seconds,
-    keepsLatencies: false,
-  });
-  return result;
+  return intoOne(connections, { requestsOf: () => take, seconds, keepsLatencies: false });
 }
 
 export interface PatientResult {
@@ -104,6 +91,13 @@ interface ClosedLoop {
   arrivesAfterMs?(): number;
   /** How long after such an answer the same request goes again; without it, it does not. */
   waitMsAfter?(retryAfterSeconds: number): number;
+}
+
+/** Everything is counted together. */
+async function intoOne(connections: Connection[], loop: Omit<ClosedLoop, 'resultOf'>): Promise<LoadResult> {
+  const result = emptyResult();
+  result.seconds = await runClosedLoop(connections, { ...loop, resultOf: () => result });
+  return result;
 }
 
 /** Returns the seconds from the first request to the last answer. */
@@ -175,6 +169,7 @@ export const count = ({ statuses }: LoadResult, status: number, times = 1): void
   statuses.set(status, (statuses.get(status) ?? 0) + times);
 };
 
+/** As if they were one, after each other. */
 export const together = (...results: LoadResult[]): LoadResult => {
   const all = emptyResult();
   for (const { statuses, latencies, refusalLatencies, seconds } of results) {

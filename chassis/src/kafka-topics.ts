@@ -4,9 +4,11 @@ import type { Admin } from 'kafkajs';
 const attempts = 50;
 const betweenMs = 100;
 
+type TopicAdmin = Pick<Admin, 'listTopics' | 'createTopics' | 'fetchTopicMetadata'>;
+
 /** Those of these topics that there are not yet, with the replicas that the cluster is set to. Returns when all have leaders, or throws after five seconds. */
 export async function createMissingTopics(
-  admin: Pick<Admin, 'listTopics' | 'createTopics' | 'fetchTopicMetadata'>,
+  admin: TopicAdmin,
   topics: string[],
   partitions: number,
 ): Promise<void> {
@@ -20,11 +22,7 @@ export async function createMissingTopics(
   }
 }
 
-async function createMissing(
-  admin: Parameters<typeof createMissingTopics>[0],
-  topics: string[],
-  partitions: number,
-): Promise<void> {
+async function createMissing(admin: TopicAdmin, topics: string[], partitions: number): Promise<void> {
   const existing = new Set(await admin.listTopics());
   const missing = topics.filter((topic) => !existing.has(topic));
   // Answers false, and throws nothing, where another service was faster.

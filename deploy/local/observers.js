@@ -3,9 +3,12 @@ const jaeger = require('./servers/jaeger');
 const prometheus = require('./servers/prometheus');
 const { portsOf } = require('./ports');
 const { pidOf } = require('./process');
-const { findProgram, goVersion } = require('./tools/find');
-const { freeBytes, installDebianPackages, jaegerBuildBytes, jaegerFromGo } = require('./tools/install');
-const { cache } = require('./paths');
+const {
+  canBuildJaeger,
+  canInstallDebianPackages,
+  installDebianPackages,
+  jaegerFromGo,
+} = require('./tools/install');
 
 const observers = { jaeger, prometheus };
 const names = Object.keys(observers);
@@ -21,12 +24,11 @@ function planObservers(machine = lookAtMachine()) {
 }
 
 function lookAtMachine() {
-  const [major = 0, minor = 0] = goVersion() ?? [];
   return {
     jaeger: jaeger.findServer() !== undefined,
     prometheus: prometheus.findServer() !== undefined,
-    apt: process.getuid?.() === 0 && findProgram('apt-get') !== undefined,
-    canBuildJaeger: (major > 1 || (major === 1 && minor >= 25)) && freeBytes(cache) > jaegerBuildBytes,
+    apt: canInstallDebianPackages(),
+    canBuildJaeger: canBuildJaeger(),
   };
 }
 
@@ -51,8 +53,7 @@ function needObservers() {
 }
 
 /** What is not there and can be installed is, so that who starts them later does not wait for it. */
-async function installObservers(progress) {
-  const plan = planObservers();
+async function installObservers(progress, plan = planObservers()) {
   if (plan.prometheus === 'install')
     await progress.step('installing prometheus', () => installDebianPackages(['prometheus']));
   if (plan.jaeger === 'install')
@@ -64,8 +65,7 @@ async function installObservers(progress) {
  * before. Throws, with nothing started, where one cannot be had.
  */
 async function observersUp(progress) {
-  needObservers();
-  await installObservers(progress);
+  await installObservers(progress, needObservers());
   const ownNames = names.filter((name) => pidOf(name) === undefined);
   const ports = await portsOf(
     ['jaeger', 'jaegerOtlp', 'prometheus'],

@@ -1,12 +1,10 @@
 'use strict';
-const { cache } = require('./paths');
 const consul = require('./servers/consul');
 const kafka = require('./servers/kafka');
 const mysql = require('./servers/mysql');
 const redis = require('./servers/redis');
-const { dockerAnswers, findProgram, goVersion, javaVersion } = require('./tools/find');
-const { consulBuildBytes, freeBytes } = require('./tools/install');
-const fs = require('node:fs');
+const { dockerAnswers, findProgram, javaVersion } = require('./tools/find');
+const { canBuildConsul, canInstallDebianPackages } = require('./tools/install');
 
 /**
  * Where each server comes from, in this order: an address in the environment, a program on the PATH or in the tool cache, a Docker engine,
@@ -31,19 +29,17 @@ function planServers(environment = process.env, machine = lookAtMachine()) {
 }
 
 function lookAtMachine() {
-  const [major = 0, minor = 0] = goVersion() ?? [];
   let docker;
-  fs.mkdirSync(cache, { recursive: true });
   return {
     mysql: mysql.findServer() !== undefined,
     redis: redis.findServer() !== undefined,
     kafka: kafka.findLibraries() !== undefined,
     consul: consul.findServer() !== undefined,
     docker: () => (docker ??= dockerAnswers()),
-    apt: process.getuid?.() === 0 && findProgram('apt-get') !== undefined,
+    apt: canInstallDebianPackages(),
     java: javaVersion(),
     maven: findProgram('mvn') !== undefined,
-    canBuildConsul: (major > 1 || (major === 1 && minor >= 25)) && freeBytes(cache) > consulBuildBytes,
+    canBuildConsul: canBuildConsul(),
   };
 }
 

@@ -91,7 +91,8 @@ test('5,000 clients that drip a head or a body are sent away with 408, and twent
   const visits = visitAll();
 
   const answers = await attack(async () => {
-    await eventually(async () => (await areOpen()) === attackers + visitors);
+    // Most of them at once: where it takes seconds to open all, the first are sent away before the last have come.
+    await eventually(async () => (await areOpen()) > attackers / 2);
   });
 
   isOver = true;

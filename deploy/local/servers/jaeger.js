@@ -8,7 +8,7 @@ const { findProgram } = require('../tools/find');
 const { jaegerTool } = require('../tools/install');
 const { unprivilegedUser } = require('../unprivileged');
 
-/** Traces are kept in memory, the oldest go first: at 100 spans a purchase, those of some hundred purchases. */
+/** Traces are kept in memory; the oldest go first. */
 const mostTraces = 10_000;
 const anyPort = '127.0.0.1:0';
 

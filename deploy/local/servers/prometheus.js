@@ -60,4 +60,4 @@ function watch({ namespace, ports }) {
   return () => fs.rmSync(file, { force: true });
 }
 
-module.exports = { configuration, findServer, start, stop: () => stopProcess('prometheus'), watch };
+module.exports = { findServer, start, stop: () => stopProcess('prometheus'), watch };

@@ -1,4 +1,8 @@
 'use strict';
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { planObservers, whatObserversMiss } = require('../observers');
 const { environmentOf } = require('../fleet');
 
@@ -20,6 +24,19 @@ test('what cannot be had is named, with the ways to get it, and nothing else is'
 
   expect(message).toMatch(/prometheus on the PATH/);
   expect(message).not.toMatch(/jaeger/);
+});
+
+test('the machine is looked at before anything was installed on it', () => {
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'bare-'));
+  const script = `console.log(JSON.stringify(require(${JSON.stringify(require.resolve('../observers'))}).planObservers()))`;
+
+  const plan = execFileSync(process.execPath, ['-e', script], {
+    encoding: 'utf8',
+    env: { ...process.env, XDG_CACHE_HOME: path.join(home, 'cache') },
+  });
+  fs.rmSync(home, { recursive: true });
+
+  expect(Object.keys(JSON.parse(plan))).toEqual(['jaeger', 'prometheus']);
 });
 
 describe('a service', () => {

@@ -1,12 +1,16 @@
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
+const { cache } = require('../paths');
 const { cachedTool } = require('./cache');
-const { findProgram } = require('./find');
+const { findProgram, goVersion } = require('./find');
 const { run } = require('./run');
 
 const policyFile = '/usr/sbin/policy-rc.d';
 const policy = '#!/bin/sh\n# Onrush installs servers that must not start by themselves.\nexit 101\n';
+
+/** Whether we are root on a Debian. */
+const canInstallDebianPackages = () => process.getuid?.() === 0 && findProgram('apt-get') !== undefined;
 
 /** Debian packages. The servers that they bring must not start by themselves: we run our own, on our own ports. */
 async function installDebianPackages(packages) {
@@ -45,13 +49,17 @@ const kafkaFromMaven = () =>
   });
 
 const consulTool = 'consul-1.22.0';
-const consulBuildBytes = 6e9;
 
-/** Bytes that are free where the cache is. */
-function freeBytes(folder) {
-  const { bavail, bsize } = fs.statfsSync(folder);
-  return bavail * bsize;
+/** Whether there is a Go that can, and room for what a build leaves until its end. */
+function canBuildFromGo(bytes) {
+  const [major = 0, minor = 0] = goVersion() ?? [];
+  if (major < 1 || (major === 1 && minor < 25)) return false;
+  fs.mkdirSync(cache, { recursive: true });
+  const { bavail, bsize } = fs.statfsSync(cache);
+  return bavail * bsize > bytes;
 }
+
+const canBuildConsul = () => canBuildFromGo(6e9);
 
 /** Consul from its Go modules. Two of its modules are in no checksum database; the committed go.sum pins them all the same. */
 const consulFromGo = () =>
@@ -62,7 +70,7 @@ const consulFromGo = () =>
   });
 
 const jaegerTool = 'jaeger-1.62.0';
-const jaegerBuildBytes = 3e9;
+const canBuildJaeger = () => canBuildFromGo(3e9);
 
 /** Jaeger, all in one: collector, store in memory, and the API that finds traces. */
 const jaegerFromGo = () =>
@@ -102,14 +110,14 @@ const programFromGo = (name, { tool, source, env }) =>
   });
 
 module.exports = {
+  canInstallDebianPackages,
   installDebianPackages,
   kafkaFromMaven,
   kafkaTool,
   consulFromGo,
   consulTool,
-  consulBuildBytes,
+  canBuildConsul,
   jaegerFromGo,
   jaegerTool,
-  jaegerBuildBytes,
-  freeBytes,
+  canBuildJaeger,
 };

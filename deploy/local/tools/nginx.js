@@ -1,7 +1,7 @@
 'use strict';
 const { spawnSync } = require('node:child_process');
 const { findProgram } = require('./find');
-const { installDebianPackages } = require('./install');
+const { canInstallDebianPackages, installDebianPackages } = require('./install');
 
 const missing = [
   'nginx is missing: the benchmark of the gateway compares with it. Ways to get it:',
@@ -15,7 +15,7 @@ const missing = [
  */
 async function provideNginx({
   find = () => findProgram('nginx'),
-  canInstall = process.getuid?.() === 0 && findProgram('apt-get') !== undefined,
+  canInstall = canInstallDebianPackages(),
   install = () => installDebianPackages(['nginx']),
 } = {}) {
   if (!find() && canInstall) await install();

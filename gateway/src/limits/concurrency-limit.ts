@@ -145,9 +145,9 @@ function createEstimator(options: ConcurrencyLimitOptions) {
       const inUse = mostInFlight >= limit / 2;
       longRttMs = nextLongRtt(longRttMs, rttMs, inUse);
       const mostMs = tolerance * Math.max(longRttMs, rttFloorMs);
-      const isFull = mostInFlight >= limit * shares.crowd;
+      const isCrowded = mostInFlight >= limit * shares.crowd;
       if (rttMs <= mostMs) grow(inUse);
-      else if (isFull) return queued({ answered, ms: at - startedAt, mostMs });
+      else if (isCrowded) return queued({ answered, ms: at - startedAt, mostMs });
       queue = noQueue;
     }
   }
