@@ -101,6 +101,6 @@ test('5,000 clients that drip a head or a body are sent away with 408, and twent
   expect(served.flatMap(({ wrong }) => wrong)).toEqual([]);
   expect(Math.min(...served.map(({ answered }) => answered))).toBeGreaterThan(20);
   await eventually(async () => (await areOpen()) === 0);
-  // Open, they hold 50.
-  expect(heapMiB() - before).toBeLessThan(10);
+  // Open, they hold 50. What closed last may be in use a moment longer.
+  await eventually(() => heapMiB() - before < 10);
 }, 60_000);
