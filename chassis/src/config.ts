@@ -130,13 +130,26 @@ export function loadConfig<Shape extends z.ZodRawShape>(options: {
   directory?: string;
 }): z.output<z.ZodObject<Shape>> {
   const { service, schema, environment = process.env } = options;
-  const keys = Object.keys(schema.shape);
-  const { values, problems } = readYaml(path.join(options.directory ?? 'config', `${service}.yaml`), keys);
-  for (const key of keys) {
+  const file = path.join(options.directory ?? 'config', `${service}.yaml`);
+  return check(service, schema, readYaml(file, Object.keys(schema.shape)), environment);
+}
+
+/** For what has to be known before anything else is loaded: the environment alone. */
+export const readEnvironment = <Shape extends z.ZodRawShape>(
+  service: string,
+  schema: z.ZodObject<Shape>,
+): z.output<z.ZodObject<Shape>> => check(service, schema, { values: {}, problems: [] }, process.env);
+
+function check<Shape extends z.ZodRawShape>(
+  service: string,
+  schema: z.ZodObject<Shape>,
+  { values, problems }: { values: Record<string, unknown>; problems: string[] },
+  environment: NodeJS.ProcessEnv,
+): z.output<z.ZodObject<Shape>> {
+  for (const key of Object.keys(schema.shape)) {
     const value = environment[environmentName(key)];
     if (value !== undefined && value !== '') values[key] = value;
   }
-
   const parsed = schema.safeParse(values);
   for (const issue of parsed.error?.issues ?? []) {
     const [key = '', ...rest] = issue.path.map(String);
@@ -144,6 +157,17 @@ export function loadConfig<Shape extends z.ZodRawShape>(options: {
   }
   if (!parsed.success || problems.length > 0) throw new ConfigError(service, problems);
   return parsed.data;
+}
+
+/** Where the configuration has problems, the process says all of them and ends with 1. */
+export function configOrExit<C>(read: () => C): C {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
 }
 
 function readYaml(file: string, keys: string[]): { values: Record<string, unknown>; problems: string[] } {

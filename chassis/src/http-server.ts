@@ -1,3 +1,4 @@
+import { trace } from '@opentelemetry/api';
 import express, {
   type ErrorRequestHandler,
   type Express,
@@ -16,6 +17,7 @@ import type { Component } from './lifecycle';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
 import { currentContext, requestIdOf, runInContext, traceIdOf, type User } from './request-context';
+import { longLived } from './spans';
 import { asAppError } from './transient';
 
 export interface HttpServerOptions {
@@ -116,10 +118,12 @@ export function accessLog(logger: Logger, metrics: Metrics): RequestHandler {
   ]);
   return (request, response, next) => {
     const started = process.hrtime.bigint();
+    const span = trace.getActiveSpan();
     response.once('finish', () => {
       const seconds = Number(process.hrtime.bigint() - started) / 1e9;
       const route = (request.route as { path?: string } | undefined)?.path ?? 'unmatched';
       duration.observe({ method: request.method, route, code: String(response.statusCode) }, seconds);
+      span?.updateName(`${request.method} ${route}`).setAttribute('http.route', route);
       const context = currentContext();
       logger.served({
         method: request.method,
@@ -192,6 +196,7 @@ function answer(route: Route, errors: CommonErrors): RequestHandler {
 
 /** Express takes HEAD for GET, and nobody would ever end a stream that has no body. */
 function beginStream(answer: StreamAnswer, { method }: Request, response: Response): void {
+  trace.getActiveSpan()?.setAttribute(longLived, true);
   if (method === 'HEAD') response.end();
   else answer.begin(response);
 }

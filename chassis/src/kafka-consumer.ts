@@ -1,4 +1,3 @@
-import { context, propagation } from '@opentelemetry/api';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { EachBatchPayload, Kafka, KafkaMessage, TopicPartitionOffset } from 'kafkajs';
@@ -7,6 +6,7 @@ import type { EventProducer } from './kafka-producer';
 import type { Logger } from './logger';
 import type { Consumer, EventHandler, ReceivedEvent, Subscription } from './message-broker';
 import type { Metrics } from './metrics';
+import { inSpans } from './spans';
 import { isTransient } from './transient';
 
 const attemptsBeforeDeadLetter = 5;
@@ -76,7 +76,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   async function settle(payload: EachBatchPayload, handler: EventHandler, slice: Decoded[]): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await inTraceOf(slice, () => handler.handle(slice.map(({ event }) => event)));
+        const events = slice.map(({ event }) => event);
+        await inSpans(`process ${handler.definition.type}`, events, (traced) => handler.handle(traced));
         handled.inc({ type: handler.definition.type, result: 'ok' }, slice.length);
         return;
       } catch (error) {
@@ -227,10 +228,4 @@ function decode(
     offset: message.offset,
     ...(traceparent && { traceparent }),
   };
-}
-
-/** A batch continues the trace of its first event. */
-function inTraceOf<T>([first]: Decoded[], work: () => Promise<T>): Promise<T> {
-  const traceparent = first?.event.traceparent;
-  return traceparent ? context.with(propagation.extract(context.active(), { traceparent }), work) : work();
 }

@@ -66,9 +66,15 @@ const maskInside = (value: unknown, depth: number): unknown =>
 /** What drivers hang on their errors: the statement and its values, the command and its arguments, with whatever secrets are in them. */
 const statementNames = ['sql', 'query', 'parameters', 'driverError', 'command', 'previousErrors'];
 
+/** MySQL's "Duplicate entry 'value' for key" and "Incorrect integer value: 'value' for column". */
+const maskValue = (message: string): string =>
+  message.replace(/\b(entry|value:?) '.*?'(?= for (?:key|column|function)\b)/gs, "$1 '[masked]'");
+
 function describeError(error: Error): object {
   const fields: LogFields = { ...pino.stdSerializers.err(error) };
   for (const name of statementNames) delete fields[name];
+  for (const name of ['message', 'stack', 'sqlMessage'])
+    if (typeof fields[name] === 'string') fields[name] = maskValue(fields[name]);
   return maskSecrets(fields) ?? {};
 }
 

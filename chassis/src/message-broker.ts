@@ -1,8 +1,8 @@
-import { context, propagation } from '@opentelemetry/api';
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type { Component } from './lifecycle';
 import { currentContext, traceparentOf } from './request-context';
+import { activeTrace, inTraceOf, type Traced } from './spans';
 
 /** A kind of event. Its type is also its topic. */
 export interface EventDefinition<T> {
@@ -79,11 +79,13 @@ function uuidv7(): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
 }
 
-export function newEvent<T>(definition: EventDefinition<T>, key: string, payload: T): NewEvent {
-  const carrier: { traceparent?: string } = {};
-  propagation.inject(context.active(), carrier);
-  const request = currentContext();
-  if (request) carrier.traceparent ??= traceparentOf(request);
+/** It goes on with the trace of its cause: of what runs right now, unless said. Of a batch, each event has a cause of its own. */
+export function newEvent<T>(
+  definition: EventDefinition<T>,
+  key: string,
+  payload: T,
+  { traceparent }: Traced = currentTrace(),
+): NewEvent {
   return {
     id: uuidv7(),
     type: definition.type,
@@ -91,8 +93,14 @@ export function newEvent<T>(definition: EventDefinition<T>, key: string, payload
     key,
     occurredAt: new Date(),
     payload,
-    ...(carrier.traceparent && { traceparent: carrier.traceparent }),
+    ...(traceparent && { traceparent }),
   };
+}
+
+function currentTrace(): Traced {
+  const active = activeTrace();
+  const request = currentContext();
+  return active.traceparent || !request ? active : { traceparent: traceparentOf(request) };
 }
 
 /** Handles what one fetched batch of one partition holds, in order; it must be safe to run again. The more at once, the less each costs. */
@@ -108,7 +116,7 @@ export const onEach = <T>(
   handle: (event: ReceivedEvent<T>) => Promise<void>,
 ): EventHandler => ({
   ...on(definition, async (events) => {
-    for (const event of events) await handle(event);
+    for (const event of events) await inTraceOf(event, () => handle(event));
   }),
   maxBatch: 500,
 });

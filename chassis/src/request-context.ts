@@ -1,6 +1,7 @@
 import { trace } from '@opentelemetry/api';
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
+import { newId } from './trace-settings';
 
 /** Who a request acts for, as verified by the gateway. */
 export interface User {
@@ -45,19 +46,7 @@ export function traceIdOf(traceparent: string | undefined): string {
   const span = trace.getActiveSpan();
   if (span) return span.spanContext().traceId;
   const sent = traceparent === undefined ? undefined : traceparentForm.exec(traceparent)?.[1];
-  return sent ?? newTraceId();
-}
-
-const idDigits = 32;
-const idsAtOnce = 128;
-let unused = '';
-
-/** Drawn by the hundred: one at a time costs as much as parsing a request. */
-function newTraceId(): string {
-  if (unused === '') unused = randomBytes((idsAtOnce * idDigits) / 2).toString('hex');
-  const id = unused.slice(0, idDigits);
-  unused = unused.slice(idDigits);
-  return id;
+  return sent ?? newId(32);
 }
 
 /** The W3C header for what a request calls; a call of ours has no span of its own where nothing is traced. */

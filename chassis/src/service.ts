@@ -1,11 +1,11 @@
 import { setFlagsFromString } from 'node:v8';
-import { ConfigError } from './config';
+import { configOrExit } from './config';
 import { armFailpoint } from './failpoint';
 import { createLifecycle, type Component } from './lifecycle';
 import { createLogger, type Logger, type LogLevel } from './logger';
 import { createManagementServer } from './management-server';
 import { createMetrics, type Metrics } from './metrics';
-import { stopTracing } from './tracing-start';
+import { stopTracing } from './tracing-lifecycle';
 
 /** What a composition root is given besides its configuration. */
 export interface Runtime {
@@ -101,14 +101,3 @@ export async function runService<C extends ProcessConfig>(options: ServiceOption
  * start paid a quarter more for each purchase. How V8 decides: https://wingolog.org/archives/2026/01/05/pre-tenuring-in-v8
  */
 const allocateYoung = (): void => setFlagsFromString('--no-allocation-site-pretenuring');
-
-/** Where the configuration has problems, the process says all of them and ends with 1. */
-export function configOrExit<C>(read: () => C): C {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(1);
-  }
-}

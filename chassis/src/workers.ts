@@ -2,8 +2,9 @@ import cluster from 'node:cluster';
 import { createLogger } from './logger';
 import { createManagementServer } from './management-server';
 import { createMetrics } from './metrics';
-import { configOrExit, runService, type ProcessConfig, type ServiceOptions } from './service';
-import { stopTracing } from './tracing-start';
+import { configOrExit } from './config';
+import { runService, type ProcessConfig, type ServiceOptions } from './service';
+import { stopTracing } from './tracing-lifecycle';
 import { answerMetrics, createWorkerMetrics } from './worker-metrics';
 import { createWorkerPool, wordToPrimary, type WorkerPoolOptions } from './worker-pool';
 

@@ -1,26 +1,4 @@
-import { spawn } from 'node:child_process';
-import path from 'node:path';
-import { eventually } from '../src/testing/wait';
-
-/** The built chassis in a process of its own: what a signal does to it can be seen only from outside. */
-function run(script: string, environment: Record<string, string> = {}, nodeOptions: string[] = []) {
-  const dist = path.join(__dirname, '..', 'dist');
-  const child = spawn(process.execPath, [...nodeOptions, '-e', script], {
-    cwd: dist,
-    env: { PATH: process.env['PATH'], ...environment },
-  });
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  return {
-    child,
-    ended,
-    output: () => output,
-    says: (text: string) => eventually(() => output.includes(text)),
-  };
-}
-
+import { run } from './process-of-its-own';
 const service = (components: string) => `
   const { runService } = require('./service.js');
   const component = (name, start = '', stop = '') => ({
@@ -97,52 +75,6 @@ test('a bad configuration ends it with 1 before anything starts, and every probl
   expect(output()).toContain('3 problem(s)');
   for (const key of ['HTTP_PORT', 'MYSQL_URL', 'INTERNAL_PRIVATE_KEY']) expect(output()).toContain(key);
   expect(output()).not.toContain('created');
-});
-
-test('spans of requests reach the exporter, the last ones at the end', async () => {
-  const { ended, output } = run(`
-    const spans = [];
-    const exporter = {
-      export: (batch, done) => { spans.push(...batch); done({ code: 0 }); },
-      shutdown: async () => undefined,
-      forceFlush: async () => undefined,
-    };
-    const stop = require('./tracing.js').startTracing({ service: 'traced', ratio: 1, exporter });
-    const http = require('http');
-    const { traceIdOf } = require('./request-context.js');
-    const ids = [];
-    const server = http.createServer((request, response) => {
-      ids.push(traceIdOf(request.headers.traceparent));
-      response.end('ok');
-    }).listen(0, '127.0.0.1', async () => {
-      const get = (path) => new Promise((resolve) =>
-        require('net').connect(server.address().port, '127.0.0.1')
-          .on('close', resolve).resume().end('GET ' + path + ' HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n'));
-      await get('/api');
-      await get('/livez');
-      server.close();
-      await stop();
-      const service = spans[0].resource.attributes['service.name'];
-      const served = spans.filter((span) => span.kind === 1).map((span) => span.attributes['url.path'] ?? span.attributes['http.target']);
-      const isOne = spans.find((span) => span.kind === 1).spanContext().traceId === ids[0];
-      console.log(JSON.stringify({ service, served, isOne }));
-    });`);
-
-  expect(await ended).toBe(0);
-  expect(JSON.parse(output().trim().split('\n').at(-1) ?? '')).toEqual({
-    service: 'traced',
-    served: ['/api'],
-    // What logs and answers name is what is found in Jaeger.
-    isOne: true,
-  });
-});
-
-test('without an endpoint the tracing SDK is not even loaded', async () => {
-  const script = `require('./tracing-start.js'); console.log(Object.keys(require.cache).some((file) => file.includes('opentelemetry')));`;
-  const { ended, output } = run(script);
-
-  expect(await ended).toBe(0);
-  expect(output().trim()).toBe('false');
 });
 
 test('what dies with its request is allocated young, whatever a crowd at the start made it look like', async () => {

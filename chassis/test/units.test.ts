@@ -9,7 +9,7 @@ import { fromGrpcError, toGrpcError } from '../src/grpc-errors';
 import { grpcStatusOf, httpStatusOf } from '../src/grpc-status';
 import { createLifecycle, type Component } from '../src/lifecycle';
 import { runInContext, traceIdOf, remainingMs } from '../src/request-context';
-import { recordingLogger, silentLogger } from '../src/testing/logger';
+import { silentLogger } from '../src/testing/logger';
 import { asAppError, isTransient } from '../src/transient';
 
 const errors = defineErrors('seckill-service', { soldOut: { http: 409, number: 4, message: 'sold out' } });
@@ -209,54 +209,6 @@ describe('lifecycle', () => {
     await lifecycle.stop();
 
     expect(log).toEqual(['start a', 'start b', 'stop a']);
-  });
-});
-
-describe('logger', () => {
-  test('secrets are masked at the top level and one level down, and the caller’s object stays as it is', () => {
-    const { logger, lines } = recordingLogger();
-    const fields = { password: 'p', user: { email: 'e', id: '1' }, id: '2' };
-
-    logger.child({ token: 't' }).info('hello', fields);
-
-    expect(lines[0]).toMatchObject({
-      msg: 'hello',
-      level: 'info',
-      service: 'test',
-      password: '[masked]',
-      token: '[masked]',
-      user: { email: '[masked]', id: '1' },
-      id: '2',
-    });
-    expect(fields.password).toBe('p');
-  });
-
-  test('what drivers hang on their errors stays out of the log', () => {
-    const { logger, lines } = recordingLogger();
-    const driverError = Object.assign(new Error('too long'), { sql: 'INSERT s3cret' });
-    const failed = Object.assign(new Error('too long'), {
-      code: 'ER_DATA_TOO_LONG',
-      sql: 'INSERT s3cret',
-      query: 'INSERT s3cret',
-      parameters: ['s3cret'],
-      driverError,
-      command: { name: 'set', args: ['s3cret'] },
-    });
-
-    logger.error('failed', { error: failed });
-
-    expect(lines[0]).toMatchObject({ error: { message: 'too long', code: 'ER_DATA_TOO_LONG' } });
-    expect(JSON.stringify(lines)).not.toContain('s3cret');
-  });
-
-  test('lines of a request carry its ids, and errors their stack', () => {
-    const { logger, lines } = recordingLogger();
-
-    runInContext({ requestId: 'r1', traceId: 't1' }, () =>
-      logger.error('failed', { error: new Error('boom') }),
-    );
-
-    expect(lines[0]).toMatchObject({ request_id: 'r1', trace_id: 't1', error: { message: 'boom' } });
   });
 });
 

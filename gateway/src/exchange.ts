@@ -1,7 +1,7 @@
-import { trace, type Span } from '@opentelemetry/api';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppError } from '@onrush/chassis/errors';
 import { requestIdOf, traceIdOf, type User } from '@onrush/chassis/request-context';
+import { isDrawn } from '@onrush/chassis/trace-settings';
 import { PlainResponse, type Text } from './connection/plain-response';
 import { errors } from './errors';
 import { rateLimitHeaders, type Decision } from './limits/decision';
@@ -17,8 +17,12 @@ export interface Exchange extends Client {
   isReady: () => boolean;
   requestId: string;
   traceId: string;
-  /** Where requests are traced. */
-  span: Span | undefined;
+  /** Whether it is traced, whatever becomes of it. */
+  isSampled: boolean;
+  /** Of its span; there is none yet unless somebody goes on from it. */
+  spanId: string | undefined;
+  /** Of the instance that answered. */
+  servedVersion: string | undefined;
   /** Milliseconds, of performance.now(). */
   startedAt: number;
   /** The one form of the path that routing, rules and upstream see. */
@@ -55,7 +59,9 @@ export function newExchange(
     isReady,
     requestId: requestIdOf(headers['x-request-id'], traceId),
     traceId,
-    span: trace.getActiveSpan(),
+    isSampled: isDrawn(),
+    spanId: undefined,
+    servedVersion: undefined,
     startedAt: performance.now(),
     path: '',
     search: '',

@@ -1,4 +1,4 @@
-import '@onrush/chassis/tracing-start';
+import './tracing-start';
 import { runWorkers } from '@onrush/chassis/workers';
 import { createApp } from './app';
 import { readConfig } from './config';

@@ -1,6 +1,7 @@
 import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
 import type { Exchange } from './exchange';
+import { traceServed } from './request-trace';
 
 /** nginx's number for a client that went away before its answer. */
 const clientClosedRequest = 499;
@@ -23,7 +24,8 @@ export function createServedRecord(deps: { logger: Logger; metrics: Metrics }): 
     return (byCode[code] ??= duration.labels({ method, route, code: String(code) }));
   };
 
-  function record({ request, response, route, path, startedAt, user, requestId, traceId }: Exchange): void {
+  function record(exchange: Exchange): void {
+    const { request, response, route, path, startedAt, user, requestId, traceId } = exchange;
     const ms = performance.now() - startedAt;
     const isServed = response.writableFinished || response.statusCode === 101;
     const status = isServed ? response.statusCode : clientClosedRequest;
@@ -32,6 +34,7 @@ export function createServedRecord(deps: { logger: Logger; metrics: Metrics }): 
     seriesOf(method, route?.path ?? 'unmatched', status).observe(ms / 1_000);
     const line = { method: request.method ?? '', path, status, ms, userId: user?.id, requestId, traceId };
     deps.logger.served(line);
+    traceServed(exchange, { method, status, ms });
     if (response.errored)
       deps.logger.error('answer not written', { error: response.errored, trace_id: traceId });
   }

@@ -1,6 +1,7 @@
 import os from 'node:os';
 import type { Component } from '@onrush/chassis/lifecycle';
 import { createRounds } from '@onrush/chassis/rounds';
+import { inSpans } from '@onrush/chassis/spans';
 import { createStreamRelay } from '@onrush/chassis/stream-relay';
 import { productService } from '@onrush/proto';
 import { createProducts } from './clients/products';
@@ -57,7 +58,9 @@ export function createWorker(ground: Ground): Worker {
     consumer: `${os.hostname()}-${process.pid}-${Date.now()}`,
     handle: async (stream, entries) => {
       const sale = saleOf(stream);
-      await recordPurchases(deps, activityOf(sale), entries.flatMap(purchasesOf));
+      await inSpans('record purchases', entries.flatMap(purchasesOf), (purchases) =>
+        recordPurchases(deps, activityOf(sale), purchases),
+      );
       const last = entries.at(-1);
       if (last) reconciler.guard.note(sale, { epoch: Number(last.fields['epoch']), entryId: last.id });
     },

@@ -3,11 +3,12 @@ import { isAppError, type AppError } from '@onrush/chassis/errors';
 import { failpoint } from '@onrush/chassis/failpoint';
 import { validate } from '@onrush/chassis/http-server';
 import type { BuyReply__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyReply';
-import { statusOf, type BuyStreams } from '../upstream/buy-streams';
+import { statusOf, type BuyStreams, type Wanted } from '../upstream/buy-streams';
 import type { CanaryChoice } from '../canary/canary-choice';
 import { errors } from '../errors';
 import { sendError, sendJson, type Exchange } from '../exchange';
 import type { End } from '../pipeline';
+import { traceparentOf } from '../request-trace';
 import { parseJsonStrictly } from '../connection/strict-json';
 
 const purchase = z.strictObject({
@@ -25,12 +26,19 @@ export function createBuy(deps: { streams: BuyStreams; canary: Pick<CanaryChoice
     const { user, id, body } = exchange;
     if (!user || !id || !/^[1-9]\d{0,18}$/.test(id)) throw errors.notFound();
     const { quantity, token } = body ? purchaseIn(body) : oneUnit;
-    const wanted = { activityId: id, userId: user.id, quantity, idempotencyKey, purchaseToken: token };
+    const wanted: Wanted = {
+      activityId: id,
+      userId: user.id,
+      quantity,
+      idempotencyKey,
+      purchaseToken: token,
+    };
+    if (exchange.isSampled) wanted.traceparent = traceparentOf(exchange);
     const preference = deps.canary.preferenceOf(exchange, route);
     deps.streams.submit(wanted, { preference, timeoutMs: route.timeoutMs }, (answer, version) => {
       if (version !== undefined) {
         exchange.headers.push('X-Served-Version', version);
-        exchange.span?.setAttribute('onrush.served_version', version);
+        exchange.servedVersion = version;
       }
       reply(exchange, answer);
     });

@@ -46,7 +46,7 @@ export function createAsk(deps: {
   return async (exchange, route, how) => {
     const { body, isRepeatable = false, isShared = false, isDetached = isShared } = how;
     const preference = how.preference ?? canary.preferenceOf(exchange, route);
-    const { path, search, span } = exchange;
+    const { path, search } = exchange;
     const method = isShared ? 'GET' : (exchange.request.method ?? '');
     const headers = isShared
       ? await onward.sharedRequestHeaders(exchange, route)
@@ -64,7 +64,7 @@ export function createAsk(deps: {
       ...(!isDetached && { client: exchange }),
       stream: route.kind === 'sse',
     });
-    span?.setAttribute('onrush.served_version', answer.instance.version);
+    exchange.servedVersion = answer.instance.version;
     if (failureInstead(answer)) tellFailure(answer, exchange);
     return answer;
   };

@@ -89,7 +89,7 @@ export function createWebSockets(deps: {
       const pick = pickPreferred(deps.canary.preferenceOf(exchange, route), balancer.pick);
       if (!pick) throw errors.upstreamFailed({ retryAfterSeconds: 1 });
       socket.once('close', () => pick.done('abandoned'));
-      exchange.span?.setAttribute('onrush.served_version', pick.instance.version);
+      exchange.servedVersion = pick.instance.version;
       const headers = await deps.onward.requestHeaders(exchange, route);
       if (socket.destroyed) return;
       handshakes.set(request, { exchange, route, pick, socket, head, isOpen: false });

@@ -25,6 +25,8 @@ import {
 } from './buy-line';
 import type { AttemptWatch } from './upstream-call';
 
+export type Wanted = Omit<BuyRequest, 'callId'>;
+
 export interface SubmitRules {
   preference: Preference;
   timeoutMs: number;
@@ -34,7 +36,7 @@ export interface BuyStreams extends Component {
   /**
    * Calls `answer` exactly once: later, or at once where there is nobody to ask. Purchases of the same turn of the loop leave as one message.
    */
-  submit(request: Omit<BuyRequest, 'callId'>, rules: SubmitRules, answer: Answer): void;
+  submit(request: Wanted, rules: SubmitRules, answer: Answer): void;
 }
 
 const reopenMs = 200;

@@ -3,7 +3,7 @@ import type { Exchange } from '../exchange';
 import { clientProtocol } from '../connection/client-address';
 import { forwardableHeaders } from '../connection/request-headers';
 import type { GatewayRoute } from '../routes';
-import { traceHeaders } from './trace-headers';
+import { traceparentOf } from '../request-trace';
 
 /** What goes on to an upstream. Header lists are names and values in turn. */
 export interface Onward {
@@ -30,12 +30,14 @@ export function createOnward(deps: { tokens: InternalTokens; trustedHops: number
         clientProtocol(request, trustedHops),
         'x-forwarded-host',
         request.headers.host ?? '',
-        ...traceHeaders(exchange),
+        'traceparent',
+        traceparentOf(exchange),
       ];
     },
     async sharedRequestHeaders(exchange, { upstream }) {
       const token = await tokens.issue(upstream);
-      return [internalTokenHeader, token, 'x-request-id', exchange.requestId, ...traceHeaders(exchange)];
+      const { requestId } = exchange;
+      return [internalTokenHeader, token, 'x-request-id', requestId, 'traceparent', traceparentOf(exchange)];
     },
   };
 }

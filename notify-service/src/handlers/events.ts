@@ -17,7 +17,11 @@ export function eventHandlers(deps: Notify): EventHandler[] {
     on(definition, (events) =>
       notify(
         deps,
-        events.map((event) => ({ eventId: event.id, draft: template(event.payload) })),
+        events.map(({ id: eventId, payload, traceparent }) => ({
+          eventId,
+          traceparent,
+          draft: template(payload),
+        })),
       ),
     );
   return [

@@ -5,12 +5,7 @@ import { acceptReservations, type AcceptReservations } from '../use-cases/accept
 import { markRefunded, settleOrder } from '../use-cases/settle-order';
 
 export const eventHandlers = (deps: AcceptReservations & { logger: Logger }): EventHandler[] => [
-  on(seckillReserved, (events) =>
-    acceptReservations(
-      deps,
-      events.map((event) => event.payload),
-    ),
-  ),
+  on(seckillReserved, (events) => acceptReservations(deps, events)),
   onEach(paymentSucceeded, ({ payload }) => settleOrder(deps, payload.order_id)),
   onEach(paymentRefunded, ({ payload }) => markRefunded(deps, payload.order_id)),
 ];

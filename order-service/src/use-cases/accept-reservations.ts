@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { newEvent } from '@onrush/chassis/message-broker';
+import { newEvent, type ReceivedEvent } from '@onrush/chassis/message-broker';
 import { inTransaction } from '@onrush/chassis/mysql';
 import type { Outbox } from '@onrush/chassis/outbox';
 import { orderCreated, type SeckillReserved } from '@onrush/proto';
@@ -20,14 +20,17 @@ export interface AcceptReservations {
  */
 export async function acceptReservations(
   deps: AcceptReservations,
-  reservations: SeckillReserved[],
+  reservations: Pick<ReceivedEvent<SeckillReserved>, 'payload' | 'traceparent'>[],
 ): Promise<void> {
-  const orders = reservations.map(orderOf);
+  const orders = reservations.map(({ payload }) => orderOf(payload));
+  const causes = new Map(reservations.map((event) => [event.payload.order_no, event]));
   await inTransaction(deps.db, async (tx) => {
     const created = await orderRepository.insertNew(tx, orders);
     await deps.outbox.add(
       tx,
-      created.map((order) => newEvent(orderCreated, order.id, orderEvent(order, order.createdAt))),
+      created.map((order) =>
+        newEvent(orderCreated, order.id, orderEvent(order, order.createdAt), causes.get(order.id)),
+      ),
     );
   });
   deps.outbox.wake();

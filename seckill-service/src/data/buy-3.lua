@@ -9,8 +9,8 @@
 --       2 buyers (hash)  user id → records "reservation:order_no:quantity:key:L|R", comma-separated; L holds units, R gave them back;
 --                        where a purchase token was used up, its id follows as another part.
 --                        Within an epoch users are only ever added: who knows as many as there are, knows them all
---       3 stream         one entry a batch: epoch, then reservation id → "user:order_no:quantity:key"
--- ARGV: the most purchases that may wait in the stream,
+--       3 stream         one entry a batch: epoch, then reservation id → "user:order_no:quantity:key", ":traceparent" behind it where it is traced
+-- ARGV: the most purchases that may wait in the stream, ",reservation=traceparent" of each purchase that is traced,
 --       then six a purchase: user id, quantity, idempotency key (base64url, may be empty), reservation id, order number,
 --       id of its valid token or empty
 -- Returns one value a purchase, in order:
@@ -25,7 +25,7 @@
 local KEPT_RECORDS = 16
 local KEEP_AFTER_END_SECONDS = 7 * 86400
 
-local size = (#ARGV - 1) / 6
+local size = (#ARGV - 2) / 6
 local replies = {}
 local state = redis.call('HMGET', KEYS[1], 'status', 'stock', 'limit', 'starts_at', 'ends_at', 'epoch', 'token', 'held_until', 'backlog')
 if not state[1] then
@@ -47,7 +47,7 @@ local backlog, most_waiting = tonumber(state[9] or 0), tonumber(ARGV[1])
 if backlog + size > most_waiting and redis.call('XLEN', KEYS[3]) == 0 then backlog = 0 end
 
 local users = {}
-for i = 1, size do users[i] = ARGV[i * 6 - 4] end
+for i = 1, size do users[i] = ARGV[i * 6 - 3] end
 local known = redis.call('HMGET', KEYS[2], unpack(users))
 local records = {}
 for i = 1, size do records[users[i]] = known[i] or nil end
@@ -75,10 +75,16 @@ local function without_oldest_released(text)
   return table.concat(kept, ',')
 end
 
+local function trace_of(reservation)
+  if ARGV[2] == '' then return '' end
+  local traceparent = string.match(ARGV[2], ',' .. reservation .. '=([%x-]+)')
+  return traceparent and ':' .. traceparent or ''
+end
+
 local needs_token = state[7] == '1'
 local accepted, entry, changed = 0, { 'epoch', state[6] }, {}
 for i = 1, size do
-  local base = i * 6 + 1
+  local base = i * 6 + 2
   local user, quantity, key = ARGV[base - 5], tonumber(ARGV[base - 4]), ARGV[base - 3]
   local reservation, order_no, token = ARGV[base - 2], ARGV[base - 1], ARGV[base]
   local held, count, before, before_quantity, used = 0, 0, nil, nil, false
@@ -106,7 +112,7 @@ for i = 1, size do
     backlog = backlog + 1
     accepted = accepted + 1
     entry[#entry + 1] = reservation
-    entry[#entry + 1] = user .. ':' .. order_no .. ':' .. quantity .. ':' .. key
+    entry[#entry + 1] = user .. ':' .. order_no .. ':' .. quantity .. ':' .. key .. trace_of(reservation)
     replies[i] = 0
   end
 end

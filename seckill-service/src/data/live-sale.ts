@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { failpoint } from '@onrush/chassis/failpoint';
 import { loadScript, type Keys } from '@onrush/chassis/redis';
+import { inTraceOf, isSampled } from '@onrush/chassis/spans';
 import type { ControlStatus, LiveSale } from '../domain/activity';
 import { activityOf } from '../domain/bucket';
 import type { Purchase, PurchaseAnswer, RefusalReason, SoldOut } from '../domain/purchase';
@@ -93,7 +94,13 @@ export function createLiveSales(options: LiveSaleOptions): LiveSales {
     async buy(sale, purchases) {
       const parts = [keyOf(sale, 'state'), keyOf(sale, 'buyers'), keyOf(sale, 'stream')];
       const values = purchases.flatMap(scriptArguments);
-      const replies = await buyScript.run(hot, parts, [backlogLimit, ...values]);
+      const traced = purchases.filter(isSampled);
+      const traces = traced
+        .map(({ reservationId, traceparent }) => `,${reservationId}=${traceparent}`)
+        .join('');
+      const replies = await inTraceOf(traced[0] ?? {}, () =>
+        buyScript.run(hot, parts, [backlogLimit, traces, ...values]),
+      );
       failpoint('seckill.purchases-decided');
       const [epoch, entryId, ...soldOut] = replies.slice(purchases.length);
       if (onAccepted && entryId) {

@@ -2,8 +2,8 @@ import type { StreamEntry } from '@onrush/chassis/stream-relay';
 import type { AcceptedPurchase, KeptPurchase } from '../domain/reservation';
 
 /**
- * An entry holds one batch: `epoch`, then reservation id → "user:order_no:quantity:key" (buy-3.lua). Its id starts with Redis' clock. Entries
- * that were written before the key came into them end with the quantity.
+ * An entry holds one batch: `epoch`, then reservation id → "user:order_no:quantity:key", and ":traceparent" behind it where the purchase is traced
+ * (buy-3.lua). Its id starts with Redis' clock. Entries that were written before the key came into them end with the quantity.
  */
 export function purchasesOf({ id, fields }: StreamEntry): AcceptedPurchase[] {
   const reservedAt = new Date(Number(id.split('-')[0]));
@@ -11,8 +11,9 @@ export function purchasesOf({ id, fields }: StreamEntry): AcceptedPurchase[] {
   return Object.entries(fields)
     .filter(([name]) => name !== 'epoch')
     .map(([reservationId, text]) => {
-      const [userId = '', orderNo = '', quantity = '', key = ''] = text.split(':');
-      return { reservationId, userId, orderNo, quantity: Number(quantity), key, epoch, reservedAt };
+      const [userId = '', orderNo = '', quantity = '', key = '', traceparent] = text.split(':');
+      const purchase = { reservationId, userId, orderNo, quantity: Number(quantity), key, epoch, reservedAt };
+      return traceparent ? { ...purchase, traceparent } : purchase;
     });
 }
 
@@ -24,9 +25,9 @@ export const sizeOf = ({ fields }: StreamEntry): number =>
 export const fieldsOf = (epoch: number, purchases: KeptPurchase[]): string[] => [
   'epoch',
   String(epoch),
-  ...purchases.flatMap(({ reservationId, userId, orderNo, quantity, key }) => [
+  ...purchases.flatMap(({ reservationId, userId, orderNo, quantity, key, traceparent }) => [
     reservationId,
-    `${userId}:${orderNo}:${quantity}:${key}`,
+    `${userId}:${orderNo}:${quantity}:${key}${traceparent ? `:${traceparent}` : ''}`,
   ]),
 ];
 

@@ -9,6 +9,8 @@ export interface Purchase {
   idempotencyKey: string;
   /** The purchase token; empty without one. */
   token: string;
+  /** W3C, where it is traced. */
+  traceparent?: string | undefined;
 }
 
 const id = /^[1-9]\d{0,18}$/;

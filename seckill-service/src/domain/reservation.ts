@@ -37,6 +37,8 @@ export interface KeptPurchase {
   quantity: number;
   /** The Idempotency-Key in base64url; empty when there was none. */
   key: string;
+  /** W3C, where it is traced. */
+  traceparent?: string | undefined;
 }
 
 /** One purchase as the Lua script handed it over. */

@@ -1,5 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { serve, type ServedService } from '@onrush/chassis/grpc-server';
+import { beginServed } from '@onrush/chassis/spans';
 import { seckillService } from '@onrush/proto';
 import type { BuyBatch__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyBatch';
 import type { BuyBatchReply } from '@onrush/proto/gen/onrush/seckill/v1/BuyBatchReply';
@@ -60,10 +61,20 @@ function answerBatches(
 }
 
 function submit(batcher: BuyBatcher, request: BuyRequest__Output, answer: (reply: BuyReply) => void): void {
-  const { callId, activityId, userId, quantity, idempotencyKey, purchaseToken: token } = request;
+  const { callId, activityId, userId, quantity, idempotencyKey, purchaseToken: token, traceparent } = request;
   const purchase: Purchase = { activityId, userId, quantity, idempotencyKey, token };
   if (!isWellFormed(purchase)) return answer(toReply(callId, errors.invalidArgument()));
-  batcher.submit(purchase, (outcome) => answer(toReply(callId, outcome)));
+  const done = (outcome: BuyOutcome) => answer(toReply(callId, outcome));
+  if (traceparent) submitTraced(batcher, { ...purchase, traceparent }, done);
+  else batcher.submit(purchase, done);
+}
+
+function submitTraced(batcher: BuyBatcher, purchase: Purchase, done: (outcome: BuyOutcome) => void): void {
+  const span = beginServed(seckillService.BuyStream.path, purchase);
+  batcher.submit({ ...purchase, traceparent: span.traceparent }, (outcome) => {
+    span.end(outcome instanceof Error ? outcome.reason : 'accepted');
+    done(outcome);
+  });
 }
 
 function toReply(callId: number, outcome: BuyOutcome): BuyReply {

@@ -1,5 +1,6 @@
 import { route, type Route } from '@onrush/chassis/http-routes';
 import { idText, listOf, pageQuery } from '@onrush/chassis/http-schemas';
+import { activeTrace } from '@onrush/chassis/spans';
 import { z } from 'zod';
 import type { WaitingRoomPlan } from '../domain/waiting-room';
 import type { ActivityReads } from '../use-cases/activity-reads';
@@ -126,6 +127,7 @@ const buyerRoutes = (deps: HttpDeps): Route[] => [
         quantity: body.quantity,
         idempotencyKey,
         token: body.token,
+        ...activeTrace(),
       });
       return { order_no: bought.orderNo, reservation_id: bought.reservationId, status: 'QUEUED' as const };
     },

@@ -43,12 +43,10 @@ export async function recordPurchases(
 ): Promise<void> {
   const { activity, written } = await write(deps, activityId, purchases);
   const known = await findOthers(deps, purchases, written);
-  const reservedAt = new Map(purchases.map((purchase) => [purchase.reservationId, purchase.reservedAt]));
+  const accepted = new Map(purchases.map((purchase) => [purchase.reservationId, purchase]));
   await deps.broker.publish([
     ...written.map((purchase) => reservedEvent(activity, purchase)),
-    ...known.flatMap((reservation) =>
-      eventOf(reservation, activity, reservedAt.get(reservation.id) ?? reservation.updatedAt),
-    ),
+    ...known.flatMap((reservation) => eventOf(reservation, activity, accepted.get(reservation.id))),
   ]);
   for (const reservation of known) {
     const { id, status, reason, updatedAt: at } = reservation;
@@ -199,11 +197,12 @@ const rejections = (metrics: Metrics) =>
     'reason',
   ]);
 
-function eventOf(reservation: Reservation, activity: Activity, reservedAt: Date): NewEvent[] {
+function eventOf(reservation: Reservation, activity: Activity, accepted?: AcceptedPurchase): NewEvent[] {
+  const { id: reservationId, updatedAt } = reservation;
   switch (reservation.status) {
     case 'QUEUED':
     case 'ORDERED':
-      return [reservedEvent(activity, { ...reservation, reservationId: reservation.id, reservedAt })];
+      return [reservedEvent(activity, { reservedAt: updatedAt, ...accepted, ...reservation, reservationId })];
     case 'REJECTED':
     case 'RELEASED':
       return [];
@@ -214,26 +213,36 @@ export const reservedEvent = (
   activity: Activity,
   purchase: Omit<KeptPurchase, 'key'> & { reservedAt: Date },
 ): NewEvent =>
-  newEvent(seckillReserved, purchase.reservationId, {
-    reservation_id: purchase.reservationId,
-    activity_id: activity.id,
-    user_id: purchase.userId,
-    order_no: purchase.orderNo,
-    product_id: activity.productId,
-    product_name: activity.productName,
-    price: activity.price,
-    quantity: purchase.quantity,
-    payment_timeout_seconds: activity.paymentTimeoutSeconds,
-    reserved_at: purchase.reservedAt.toISOString(),
-  });
+  newEvent(
+    seckillReserved,
+    purchase.reservationId,
+    {
+      reservation_id: purchase.reservationId,
+      activity_id: activity.id,
+      user_id: purchase.userId,
+      order_no: purchase.orderNo,
+      product_id: activity.productId,
+      product_name: activity.productName,
+      price: activity.price,
+      quantity: purchase.quantity,
+      payment_timeout_seconds: activity.paymentTimeoutSeconds,
+      reserved_at: purchase.reservedAt.toISOString(),
+    },
+    { traceparent: purchase.traceparent },
+  );
 
 const rejected = (activityId: string, purchase: KeptPurchase, reason: string): NewEvent =>
-  newEvent(seckillRejected, purchase.reservationId, {
-    reservation_id: purchase.reservationId,
-    activity_id: activityId,
-    user_id: purchase.userId,
-    order_no: purchase.orderNo,
-    quantity: purchase.quantity,
-    reason,
-    at: new Date().toISOString(),
-  });
+  newEvent(
+    seckillRejected,
+    purchase.reservationId,
+    {
+      reservation_id: purchase.reservationId,
+      activity_id: activityId,
+      user_id: purchase.userId,
+      order_no: purchase.orderNo,
+      quantity: purchase.quantity,
+      reason,
+      at: new Date().toISOString(),
+    },
+    { traceparent: purchase.traceparent },
+  );
