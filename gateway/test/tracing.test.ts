@@ -122,6 +122,16 @@ describe('a read', () => {
   });
 });
 
+test('an answer that is open for long by its nature is not slow', async () => {
+  fixture.upstream.answer = (_request, response) => {
+    response.setHeader('content-type', 'text/event-stream').write('data: 1\n\n');
+    setTimeout(() => response.end(), slowMs + 50);
+  };
+  await fixture.call('GET /api/v1/seckill/reservations/7/events', { token });
+
+  await nothingWasKept();
+});
+
 test('what was asked behind the question mark is in no span', async () => {
   sample(1);
   fixture.upstream.answer = answerWell;

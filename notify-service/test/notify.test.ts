@@ -119,6 +119,25 @@ test('each event of a purchase tells its buyer once, in words', async () => {
   expect(byKind.get('payment.refunded')).toBe('¥128.50 went back to you.');
 });
 
+test('notifications that are written together go on with the trace of their own event', async () => {
+  const sent = await fixture.kafka.collect(notificationSent);
+  const traceOf = ['a', 'b', undefined].map(
+    (digit) => digit && `00-${digit.repeat(32)}-${digit.repeat(16)}-01`,
+  );
+  const users = ['31', '32', '33'];
+
+  await publish(
+    ...users.map((user, index) => newEvent(orderCreated, '7', order(user), { traceparent: traceOf[index] })),
+  );
+
+  const ours = () =>
+    users
+      .map((user) => sent.find(({ payload }) => payload.user_id === user))
+      .filter((event) => event !== undefined);
+  await eventually(() => ours().length === 3);
+  expect(ours().map(({ traceparent }) => traceparent)).toEqual(traceOf);
+});
+
 test('the same event delivered again changes nothing, also within one batch', async () => {
   const sent = await fixture.kafka.collect(notificationSent);
   const event = newEvent(orderCreated, '7', order('2'));

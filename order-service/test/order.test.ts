@@ -10,6 +10,7 @@ import {
   orderService,
   paymentRefunded,
   paymentSucceeded,
+  seckillReserved,
 } from '@onrush/proto';
 import { canBecome, transitions, type OrderStatus } from '../src/domain/order-states';
 import { errors } from '../src/errors';
@@ -69,6 +70,27 @@ test('300 reservations become 300 orders; delivered again they change nothing', 
   ).toBe(301);
   // They are gone a moment after they were heard.
   await eventually(async () => (await fixture.count('outbox_batches')) === 0);
+});
+
+test('orders that are made together go on with the trace of their own reservation', async () => {
+  const created = await fixture.kafka.collect(orderCreated);
+  const reservations = [1, 2, 3].map(() => fixture.reserve({ activity_id: '303' }));
+  const ours = () => created.filter(({ payload }) => payload.activity_id === '303');
+  const traceOf = ['a', 'b', undefined].map(
+    (digit) => digit && `00-${digit.repeat(32)}-${digit.repeat(16)}-01`,
+  );
+
+  await fixture.kafka.broker.publish(
+    reservations.map((reservation, index) =>
+      newEvent(seckillReserved, 'one key', reservation, { traceparent: traceOf[index] }),
+    ),
+  );
+
+  await eventually(() => ours().length === 3);
+  const traces = reservations.map(
+    ({ order_no }) => ours().find(({ payload }) => payload.order_id === order_no)?.traceparent,
+  );
+  expect(traces).toEqual(traceOf);
 });
 
 test('an order shows its ticket, its price and its history, to its owner alone', async () => {

@@ -56,6 +56,33 @@ test('a purchase gets its numbers at once, reaches the ledger, and is announced'
   });
 });
 
+test('purchases that are recorded together go on with their own traces', async () => {
+  const events = await fixture.kafka.collect(seckillReserved);
+  const activityId = await fixture.openActivity();
+  const traceOf = ['a', 'b', undefined].map(
+    (digit) => digit && `00-${digit.repeat(32)}-${digit.repeat(16)}-01`,
+  );
+  const purchases = traceOf.map((traceparent, index) => ({
+    activityId,
+    userId: String(31 + index),
+    quantity: 1,
+    idempotencyKey: '',
+    tokenId: '',
+    reservationId: String(810_000_000_000 + index),
+    orderNo: String(820_000_000_000 + index),
+    traceparent,
+  }));
+
+  await fixture.sales.buy(activityId, purchases);
+
+  const ours = () =>
+    purchases.map(({ reservationId }) =>
+      events.find(({ payload }) => payload.reservation_id === reservationId),
+    );
+  await eventually(() => ours().every((event) => event));
+  expect(ours().map((event) => event?.traceparent)).toEqual(traceOf);
+});
+
 test('1,000 parallel tries of one user make one purchase', async () => {
   const activityId = await fixture.openActivity();
 
