@@ -32,7 +32,8 @@ async function checkArguments(args) {
   const { createProgram } = require('../bench/dist/program');
   let measures = false;
   const measure = () => (measures = true);
-  const program = createProgram({ seckill: measure, gateway: measure, capacity: () => undefined });
+  const actions = { seckill: measure, gateway: measure, tracing: measure, capacity: () => undefined };
+  const program = createProgram(actions);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {

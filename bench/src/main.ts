@@ -3,6 +3,7 @@ import { NoResultError, writeCapacityPage } from './capacity-page';
 import { benchGateway } from './gateway';
 import { createProgram } from './program';
 import { benchSeckill } from './seckill';
+import { benchTracing } from './tracing';
 
 // What we started is ended on the way out.
 process.once('SIGINT', () => process.exit(130));
@@ -11,6 +12,7 @@ process.once('SIGTERM', () => process.exit(143));
 createProgram({
   seckill: benchSeckill,
   gateway: benchGateway,
+  tracing: benchTracing,
   capacity: () => console.log(`written: ${writeCapacityPage()}`),
 })
   .parseAsync()

@@ -3,11 +3,13 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { processNames } from '../../deploy/local/fleet';
 import type { GatewayOptions } from './gateway';
 import { seckillParts, type SeckillOptions } from './seckill';
+import type { TracingOptions } from './tracing';
 
 /** What the commands do; handed in, so that arguments can be checked without a fleet. */
 export interface Actions {
   seckill(options: SeckillOptions): Promise<void>;
   gateway(options: GatewayOptions): Promise<void>;
+  tracing(options: TracingOptions): Promise<void>;
   capacity(): void;
 }
 
@@ -20,6 +22,12 @@ const whole =
     throw new InvalidArgumentError(`Expected a whole number from ${from} to ${to}.`);
   };
 
+const share = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('Expected a number from 0 to 1.');
+};
+
 /** Throws a CommanderError with exit code 2 for arguments that it does not know, before anything is done. */
 export function createProgram(actions: Actions): Command {
   const program = new Command('npm run bench --')
@@ -31,6 +39,18 @@ export function createProgram(actions: Actions): Command {
       throw error;
     });
 
+  addSeckill(program, actions);
+  addGateway(program, actions);
+  addTracing(program, actions);
+  program
+    .command('capacity')
+    .description('writes docs/capacity.md anew from the results, without measuring')
+    .action(() => actions.capacity());
+
+  return program;
+}
+
+function addSeckill(program: Command, actions: Actions): void {
   program
     .command('seckill')
     .description('purchases: at the peak, sustained, until all is sold, and under ten times the load')
@@ -60,7 +80,9 @@ export function createProgram(actions: Actions): Command {
       ).choices(processNames),
     )
     .action((options: SeckillOptions) => actions.seckill(options));
+}
 
+function addGateway(program: Command, actions: Actions): void {
   program
     .command('gateway')
     .description('the gateway beside nginx and http-proxy-middleware: throughput, latency, purchases, memory')
@@ -77,11 +99,16 @@ export function createProgram(actions: Actions): Command {
       10,
     )
     .action((options: GatewayOptions) => actions.gateway(options));
+}
 
+function addTracing(program: Command, actions: Actions): void {
   program
-    .command('capacity')
-    .description('writes docs/capacity.md anew from the results, without measuring')
-    .action(() => actions.capacity());
-
-  return program;
+    .command('tracing')
+    .description('what tracing costs: purchases of a fleet that is traced, beside one that is not')
+    .option('--ratio <share>', 'of the requests, traced whatever becomes of them', share, 0.01)
+    .option('--rounds <n>', 'rounds of each fleet', whole(1, 1_000), 7)
+    .option('--purchases <n>', 'units for sale in a round', whole(1), 32_000)
+    .option('--connections <n>', 'keep-alive connections to each gateway', whole(1, 800), 256)
+    .option('--workers <n>', 'workers of each gateway', whole(1, 64), os.availableParallelism())
+    .action((options: TracingOptions) => actions.tracing(options));
 }

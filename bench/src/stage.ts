@@ -4,6 +4,7 @@ import { logIn, logInSeeded, seedBuyers, type Buyer } from '@onrush/e2e/buyers';
 import { readServers, type Servers } from '@onrush/e2e/environment';
 import { removeNamespace } from '@onrush/e2e/namespace';
 import { firstAdmin, startFleet, type Fleet } from '../../deploy/local/fleet';
+import type { Observed } from '../../deploy/local/observers';
 
 export type Step = <T>(name: string, work: () => Promise<T>) => Promise<T>;
 
@@ -32,14 +33,15 @@ export const step: Step = async (name, work) => {
   return result;
 };
 
-/** Starts a fleet, and ends it with all its data, however the work ends. */
+/** Starts a fleet, and ends it with all its data, however the work ends. `observed` says where its spans go; nowhere unless the environment says. */
 export async function onStage(
   extra: Record<string, Record<string, string>>,
   work: (stage: Stage) => Promise<void>,
+  observed?: Observed['env'],
 ): Promise<void> {
   const servers = readServers();
   const namespace = `bench_${randomBytes(3).toString('hex')}`;
-  const fleet = await startFleet({ servers, namespace, step, extra });
+  const fleet = await startFleet({ servers, namespace, step, extra, observed });
   const api = createApi(fleet.gatewayUrl, 64);
   try {
     const admin = firstAdmin(fleet);

@@ -3,7 +3,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { createProgram } from '../src/program';
 
-const actionsThat = () => ({ seckill: jest.fn(), gateway: jest.fn(), capacity: jest.fn() });
+const actionsThat = () => ({
+  seckill: jest.fn(),
+  gateway: jest.fn(),
+  tracing: jest.fn(),
+  capacity: jest.fn(),
+});
 
 async function parse(...args: string[]) {
   const actions = actionsThat();
@@ -63,6 +68,29 @@ test('the purchases’ benchmark has a default for each of its arguments, and ma
   expect(some.actions.seckill).toHaveBeenCalledWith(
     expect.objectContaining({ parts: ['sustained', 'overload'] }),
   );
+});
+
+test('the benchmark of tracing has a default for each of its arguments, and takes a share', async () => {
+  const { actions, error } = await parse('tracing');
+  const other = await parse('tracing', '--ratio', '0.5');
+
+  expect(error).toBeUndefined();
+  expect(actions.tracing).toHaveBeenCalledWith({
+    ratio: 0.01,
+    rounds: 7,
+    purchases: 32_000,
+    connections: 256,
+    workers: os.availableParallelism(),
+  });
+  expect(other.actions.tracing).toHaveBeenCalledWith(expect.objectContaining({ ratio: 0.5 }));
+});
+
+test.each(['1.5', '-1', '', 'half'])('a share of %p is none', async (ratio) => {
+  const { error, text, actions } = await parse('tracing', '--ratio', ratio);
+
+  expect(error).toMatchObject({ exitCode: 2 });
+  expect(text).toContain('Expected a number from 0 to 1.');
+  expect(actions.tracing).not.toHaveBeenCalled();
 });
 
 test('profiles may be asked for of every process, also of the one that is no service', async () => {

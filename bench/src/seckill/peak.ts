@@ -27,18 +27,7 @@ async function measureRounds(
   { rounds, purchases }: PeakOptions,
 ): Promise<Peak> {
   const { say, step } = stage;
-  const crowd = renewed(() => gather(stage, connections, { count: requestCount(purchases) }));
-  const runRound = async (target: Target, number: number, units: number) => {
-    const people = (await crowd()).slice(0, requestCount(units));
-    return sell(stage, {
-      title: `Bench round ${number} ${target}`,
-      purchases: units,
-      rush:
-        target === 'gateway'
-          ? throughGateway(people, (requests) => runLoad({ connections, requests }))
-          : straightAtService(stage, people, { inFlight: connections.length }),
-    });
-  };
+  const runRound = roundsOn(stage, connections, purchases);
   for (const target of targets)
     await step(`warm-up, ${target}, not counted`, () => runRound(target, 0, Math.ceil(purchases / 4)));
   const measured: Peak = { gateway: [], service: [] };
@@ -52,6 +41,22 @@ async function measureRounds(
     }
   }
   return measured;
+}
+
+/** A sale at the peak, by number, of so many units and no more than `purchases`; whoever buys has opened the page before. */
+export function roundsOn(stage: Stage, connections: Connection[], purchases: number) {
+  const crowd = renewed(() => gather(stage, connections, { count: requestCount(purchases) }));
+  return async (target: Target, number: number, units: number): Promise<SaleRound> => {
+    const people = (await crowd()).slice(0, requestCount(units));
+    return sell(stage, {
+      title: `Bench round ${number} ${target}`,
+      purchases: units,
+      rush:
+        target === 'gateway'
+          ? throughGateway(people, (requests) => runLoad({ connections, requests }))
+          : straightAtService(stage, people, { inFlight: connections.length }),
+    });
+  };
 }
 
 export function peakMetrics({ gateway, service }: Peak): BenchResult['metrics'] {
