@@ -23,10 +23,10 @@ import { httpRoutes } from './handlers/http';
 const service = 'auth-service';
 
 export function createApp(config: Config, runtime: Runtime): App {
-  const { logger } = runtime;
+  const { logger, metrics } = runtime;
   const { mysqlUrl: url, mysqlType: type, mysqlPoolSize: poolSize } = config;
-  const db = createDataSource({ url, type, poolSize, entities: [] });
-  const redis = createRedis({ url: config.redisUrl, name: service, logger });
+  const db = createDataSource({ url, type, poolSize, entities: [], metrics });
+  const redis = createRedis({ url: config.redisUrl, name: service, logger, metrics });
   const redisKeys = createKeys(config.namespace, 'auth');
   const ids = createIds({ redis, keys: redisKeys, logger, errors });
   const tokens = internalTokensFromFiles(service, config);

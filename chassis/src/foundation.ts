@@ -52,10 +52,10 @@ export function createFoundation(
   runtime: Runtime,
   own: { errors: CommonErrors; entities?: EntitySchema[] },
 ): Foundation {
-  const { logger } = runtime;
+  const { logger, metrics } = runtime;
   const { mysqlUrl: url, mysqlType: type, mysqlPoolSize: poolSize } = config;
-  const db = createDataSource({ url, type, poolSize, entities: own.entities ?? [] });
-  const redis = createRedis({ url: config.redisUrl, name: service, logger });
+  const db = createDataSource({ url, type, poolSize, entities: own.entities ?? [], metrics });
+  const redis = createRedis({ url: config.redisUrl, name: service, logger, metrics });
   const keys = createKeys(config.namespace, service.replace('-service', ''));
   const broker = createKafkaBroker({
     brokers: config.kafkaBrokers,

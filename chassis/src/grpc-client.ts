@@ -71,11 +71,11 @@ export function createGrpcClient<D extends grpc.ServiceDefinition>(
   const channels = createChannels(discovery, service);
   const balancer = createBalancer(discovery, service);
   const duration = options.metrics.histogram('grpc_client_duration_seconds', 'gRPC calls made', [
-    'service',
+    'callee',
     'method',
     'code',
   ]);
-  const guarded = createPolicies();
+  const guarded = createPolicies(showBreaker(options.metrics, service));
 
   async function callOnce(method: string, request: object, timeoutMs: number): Promise<object> {
     const left = remainingMs(timeoutMs);
@@ -83,7 +83,7 @@ export function createGrpcClient<D extends grpc.ServiceDefinition>(
     const metadata = await outgoingMetadata(tokens, service);
     const pick = balancer.pick((instance) => !instance.canary) ?? balancer.pick();
     if (!pick) throw errors.unavailable({ meta: { service }, retryAfterSeconds: 1 });
-    const end = duration.startTimer({ service, method });
+    const end = duration.startTimer({ callee: service, method });
     const channel = channels.take(pick.instance);
     try {
       const reply = await unary({
@@ -164,7 +164,7 @@ const connected = (client: grpc.Client): Promise<void> =>
   );
 
 /** Ten failures in a row that are not the request's fault open the breaker for two seconds. */
-function createPolicies(): { once: IPolicy; retried: IPolicy } {
+function createPolicies(show: (isOpen: boolean) => void): { once: IPolicy; retried: IPolicy } {
   const isCalleesFault = (error: unknown) =>
     error instanceof AppError && ['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'INTERNAL'].includes(error.status);
   const isWorthRetrying = (error: unknown) => error instanceof AppError && error.status === 'UNAVAILABLE';
@@ -172,10 +172,28 @@ function createPolicies(): { once: IPolicy; retried: IPolicy } {
     halfOpenAfter: 2_000,
     breaker: new ConsecutiveBreaker(10),
   });
+  breaker.onBreak(() => show(true));
+  breaker.onReset(() => show(false));
   const backoff = new ExponentialBackoff({ initialDelay: 50, maxDelay: 500 });
   return {
     once: breaker,
     retried: wrap(retry(handleWhen(isWorthRetrying), { maxAttempts: 2, backoff }), breaker),
+  };
+}
+
+/** One gauge for all clients of a callee that a process has: it breaks again when a trial fails, and was open all the time. */
+function showBreaker(metrics: Metrics, callee: string): (isOpen: boolean) => void {
+  const gauge = metrics.gauge(
+    'grpc_client_breaker_open',
+    'Clients whose calls fail at once, because ten in a row failed',
+    ['callee'],
+    { ofWorkers: 'max' },
+  );
+  let wasOpen = false;
+  gauge.inc({ callee }, 0);
+  return (isOpen) => {
+    if (isOpen !== wasOpen) gauge.inc({ callee }, isOpen ? 1 : -1);
+    wasOpen = isOpen;
   };
 }
 

@@ -121,6 +121,7 @@ function createWrapper(options: GrpcServerOptions) {
     'method',
     'code',
   ]);
+  const streams = options.metrics.gauge('grpc_server_streams', 'gRPC streams that are open', ['method']);
 
   async function authenticate(metadata: grpc.Metadata, allow: string[]): Promise<VerifiedCaller> {
     const token = metadata.get(internalTokenHeader)[0];
@@ -151,6 +152,28 @@ function createWrapper(options: GrpcServerOptions) {
     return toGrpcError(known);
   }
 
+  /** Nothing is read until the caller is verified: messages wait in the stream's buffer. */
+  function open<S extends Opened>(
+    path: string,
+    stream: S,
+    begin: { allow: string[]; handle: (stream: S, caller: VerifiedCaller) => void },
+  ): void {
+    const end = duration.startTimer({ method: path });
+    authenticate(stream.metadata, begin.allow)
+      .then((caller) => {
+        begin.handle(stream, caller);
+        end({ code: 'OK' });
+        if (stream.destroyed) return;
+        streams.inc({ method: path });
+        stream.once('close', () => streams.dec({ method: path }));
+      })
+      .catch((error: unknown) => {
+        const answer = failed(path, error);
+        end({ code: grpc.status[answer.code ?? grpc.status.INTERNAL] });
+        stream.emit('error', answer);
+      });
+  }
+
   return {
     unary: (
       path: string,
@@ -172,28 +195,23 @@ function createWrapper(options: GrpcServerOptions) {
           });
       };
     },
-    duplex: (
-      path: string,
-      method: ServedMethod,
-      handle: StreamHandler<AnyMethod>,
-    ): grpc.handleBidiStreamingCall<object, object> => {
-      return (stream) => {
-        // Nothing is read until the caller is verified: messages wait in the stream's buffer.
-        authenticate(stream.metadata, method.allow)
-          .then((caller) => handle(stream, caller))
-          .catch((error: unknown) => stream.emit('error', failed(path, error)));
-      };
-    },
-    serverStream: (
-      path: string,
-      method: ServedMethod,
-      handle: ServerStreamHandler<AnyMethod>,
-    ): grpc.handleServerStreamingCall<object, object> => {
-      return (stream) => {
-        authenticate(stream.metadata, method.allow)
-          .then((caller) => handle(stream, caller))
-          .catch((error: unknown) => stream.emit('error', failed(path, error)));
-      };
-    },
+    duplex:
+      (
+        path: string,
+        { allow }: ServedMethod,
+        handle: StreamHandler<AnyMethod>,
+      ): grpc.handleBidiStreamingCall<object, object> =>
+      (stream) =>
+        open(path, stream, { allow, handle }),
+    serverStream:
+      (
+        path: string,
+        { allow }: ServedMethod,
+        handle: ServerStreamHandler<AnyMethod>,
+      ): grpc.handleServerStreamingCall<object, object> =>
+      (stream) =>
+        open(path, stream, { allow, handle }),
   };
 }
+
+type Opened = grpc.ServerDuplexStream<object, object> | grpc.ServerWritableStream<object, object>;

@@ -110,6 +110,8 @@ export const inContext: RequestHandler = (request, response, next) => {
   );
 };
 
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE']);
+
 export function accessLog(logger: Logger, metrics: Metrics): RequestHandler {
   const duration = metrics.histogram('http_server_duration_seconds', 'HTTP requests served', [
     'method',
@@ -122,7 +124,9 @@ export function accessLog(logger: Logger, metrics: Metrics): RequestHandler {
     response.once('finish', () => {
       const seconds = Number(process.hrtime.bigint() - started) / 1e9;
       const route = (request.route as { path?: string } | undefined)?.path ?? 'unmatched';
-      duration.observe({ method: request.method, route, code: String(response.statusCode) }, seconds);
+      // A method that no route has is whatever a caller makes up: it must not become a series each.
+      const method = methods.has(request.method) ? request.method : 'OTHER';
+      duration.observe({ method, route, code: String(response.statusCode) }, seconds);
       span?.updateName(`${request.method} ${route}`).setAttribute('http.route', route);
       const context = currentContext();
       logger.served({

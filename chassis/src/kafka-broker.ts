@@ -1,6 +1,7 @@
 import type { Admin, LogEntry } from 'kafkajs';
 import { Kafka, logLevel } from './kafka-client';
 import { createConsumer } from './kafka-consumer';
+import { createConsumerLags } from './kafka-consumer-lag';
 import { createProducer, sendEvents } from './kafka-producer';
 import { createMissingTopics } from './kafka-topics';
 import type { Logger } from './logger';
@@ -34,6 +35,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): MessageBroker {
   const published = metrics.counter('events_published_total', 'Events handed to the broker', ['type']);
   const prefixed = (name: string) => (namespace ? `${namespace}.${name}` : name);
   const known = new Set<string>();
+  const lags = createConsumerLags(started, metrics);
   let admin: Admin | undefined;
 
   async function ensureTopics(types: string[]): Promise<void> {
@@ -85,6 +87,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): MessageBroker {
         ensureTopics,
         endsOf,
         deleteGroup,
+        lags,
         logger,
         metrics,
       }),

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { EachBatchPayload, Kafka, KafkaMessage, TopicPartitionOffset } from 'kafkajs';
 import { failpoint } from './failpoint';
+import type { ConsumerLags } from './kafka-consumer-lag';
 import type { EventProducer } from './kafka-producer';
 import type { Logger } from './logger';
 import type { Consumer, EventHandler, ReceivedEvent, Subscription } from './message-broker';
-import type { Metrics } from './metrics';
+import { followUpBuckets, type Metrics } from './metrics';
 import { inSpans } from './spans';
 import { isTransient } from './transient';
 
@@ -24,6 +25,7 @@ interface ConsumerOptions {
   /** Where the next event of each partition will be. */
   endsOf(topic: string): Promise<TopicPartitionOffset[]>;
   deleteGroup(group: string): Promise<void>;
+  lags: ConsumerLags;
   logger: Logger;
   metrics: Metrics;
 }
@@ -40,7 +42,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     subscription.handlers.map((handler) => [topicOf(handler.definition.type), handler]),
   );
   const types = subscription.handlers.map((handler) => handler.definition.type);
-  const handled = options.metrics.counter('events_handled_total', 'Events consumed', ['type', 'result']);
+  const { handled, retried, inboxLag } = consumerMetrics(options.metrics);
+  const lag = options.lags.of({ name: subscription.group, id: group, topicOf, types });
   const kafkaConsumer = options.kafka.consumer({
     groupId: group,
     sessionTimeout: 10_000,
@@ -74,22 +77,20 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 
   /** Returns when every event of the slice is handled or dead-lettered; throws only when we are stopping. */
   async function settle(payload: EachBatchPayload, handler: EventHandler, slice: Decoded[]): Promise<void> {
+    const { type } = handler.definition;
     for (let attempt = 1; ; attempt += 1) {
       try {
         const events = slice.map(({ event }) => event);
-        await inSpans(`process ${handler.definition.type}`, events, (traced) => handler.handle(traced));
-        handled.inc({ type: handler.definition.type, result: 'ok' }, slice.length);
+        await inSpans(`process ${type}`, events, (traced) => handler.handle(traced));
+        handled.inc({ type, result: 'ok' }, slice.length);
+        if (slice[0]) inboxLag.observe({ type }, secondsSince(slice[0].event.occurredAt));
         return;
       } catch (error) {
         if (!isTransient(error) && (slice.length > 1 || attempt >= attemptsBeforeDeadLetter)) {
           return giveUp(payload, handler, { slice, attempts: attempt, error });
         }
-        logger.warn('events not handled, trying again', {
-          type: handler.definition.type,
-          events: slice.length,
-          attempt,
-          error,
-        });
+        retried.inc({ type });
+        logger.warn('events not handled, trying again', { type, events: slice.length, attempt, error });
         await pause(payload, Math.min(50 * 2 ** Math.min(attempt, 10), longestBackoffMs));
       }
     }
@@ -180,14 +181,30 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       });
       await joined;
       if (broadcast) await beginAt(ends.flat());
+      lag.show();
     },
     async stop() {
       stopping = true;
+      lag.hide();
       await kafkaConsumer.disconnect();
       if (broadcast) await options.deleteGroup(group);
     },
   };
 }
+
+const consumerMetrics = (metrics: Metrics) => ({
+  handled: metrics.counter('events_handled_total', 'Events consumed', ['type', 'result']),
+  retried: metrics.counter('events_retried_total', 'Tries to handle a batch of events that failed', ['type']),
+  inboxLag: metrics.histogram(
+    'inbox_lag_seconds',
+    'From what an event tells of until it was handled; of the oldest of each batch',
+    ['type'],
+    followUpBuckets,
+  ),
+});
+
+/** Clocks of two machines differ. */
+const secondsSince = (at: Date): number => Math.max(0, Date.now() - at.getTime()) / 1_000;
 
 interface Decoded {
   message: KafkaMessage;

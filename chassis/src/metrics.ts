@@ -1,6 +1,16 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** The metrics of one running service; one registry each, so that several apps can live in one test process. */
+type Collect<M> = (metric: M) => void | Promise<void>;
+
+/** How to read a gauge. It must not throw: one that does fails the whole scrape. */
+export interface GaugeOptions<M> {
+  /** Called before each scrape, to set what is cheaper to look up than to keep. What it waits for has a limit (reading.ts). */
+  collect?: Collect<M>;
+  /** Of several workers of one process; they add up unless said. What each of them says of the same thing does not. */
+  ofWorkers?: 'max' | 'min';
+}
+
+/** The metrics of one running service; one registry each, so that several apps can live in one test process. docs/metrics.md lists them all. */
 export interface Metrics {
   registry: Registry;
   /** `collect` is called before each scrape, to add what is cheaper to count apart. */
@@ -8,26 +18,32 @@ export interface Metrics {
     name: string,
     help: string,
     labels?: readonly L[],
-    collect?: (counter: Counter<L>) => void,
+    collect?: Collect<Counter<L>>,
   ): Counter<L>;
-  /** `collect` is called before each scrape, to set what is cheaper to look up than to keep. */
   gauge<L extends string>(
     name: string,
     help: string,
     labels?: readonly L[],
-    collect?: (gauge: Gauge<L>) => void,
+    options?: GaugeOptions<Gauge<L>>,
   ): Gauge<L>;
-  /** Seconds. Buckets fit answers between 1 ms and 10 s. */
-  histogram<L extends string>(name: string, help: string, labels?: readonly L[]): Histogram<L>;
+  /** Seconds. Buckets fit answers between 1 ms and 10 s unless said. */
+  histogram<L extends string>(
+    name: string,
+    help: string,
+    labels?: readonly L[],
+    buckets?: readonly number[],
+  ): Histogram<L>;
 }
 
-const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const answerBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** For what follows a purchase in its own time, and may stand still for as long as a server is away. */
+export const followUpBuckets = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800];
 
 /** Asking for the same name twice returns the first one, so that two consumers can share a counter. */
 export function createMetrics(options: { service: string; collectDefaults?: boolean }): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ service: options.service });
-  if (options.collectDefaults ?? false) collectDefaultMetrics({ register: registry });
+  if (options.collectDefaults ?? false) collectProcess(registry);
 
   const once = <M>(name: string, make: () => M): M =>
     (registry.getSingleMetric(name) as M | undefined) ?? make();
@@ -42,17 +58,36 @@ export function createMetrics(options: { service: string; collectDefaults?: bool
     registry,
     counter: (name, help, labels, collect) =>
       once(name, () => new Counter({ ...shape(name, help, labels), ...collectedBy(collect) })),
-    gauge: (name, help, labels, collect) =>
-      once(name, () => new Gauge({ ...shape(name, help, labels), ...collectedBy(collect) })),
-    histogram: (name, help, labels) =>
-      once(name, () => new Histogram({ ...shape(name, help, labels), buckets })),
+    gauge: (name, help, labels, { collect, ofWorkers } = {}) =>
+      once(
+        name,
+        () =>
+          new Gauge({
+            ...shape(name, help, labels),
+            ...collectedBy(collect),
+            ...(ofWorkers && { aggregator: ofWorkers }),
+          }),
+      ),
+    histogram: (name, help, labels, buckets = answerBuckets) =>
+      once(name, () => new Histogram({ ...shape(name, help, labels), buckets: [...buckets] })),
   };
 }
 
+/** What prom-client knows of a process. Of several workers it would average their delays, so that one that stands still is not seen, and add up their limits. */
+function collectProcess(registry: Registry): void {
+  collectDefaultMetrics({ register: registry });
+  for (const metric of registry.getMetricsAsArray() as { name: string; aggregator?: string }[]) {
+    if (metric.name.startsWith('nodejs_eventloop_lag')) metric.aggregator = 'max';
+    if (minimums.includes(metric.name)) metric.aggregator = 'min';
+  }
+}
+
+const minimums = ['nodejs_eventloop_lag_min_seconds', 'process_start_time_seconds', 'process_max_fds'];
+
 /** prom-client hands the metric over as `this`. */
-const collectedBy = <M>(collect: ((metric: M) => void) | undefined) =>
+const collectedBy = <M>(collect: Collect<M> | undefined) =>
   collect && {
     collect(this: M) {
-      collect(this);
+      return collect(this);
     },
   };

@@ -1,6 +1,8 @@
 import { escape, type SqlValue } from 'mysql2';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DataSource, type EntityManager, type EntitySchema, type MigrationInterface } from 'typeorm';
+import type { Metrics } from './metrics';
+import { watchPool } from './mysql-pool';
 
 export type MigrationClass = new () => MigrationInterface;
 
@@ -11,21 +13,26 @@ export interface MysqlOptions {
   migrations?: MigrationClass[];
   /** Connections; 8 unless said otherwise. */
   poolSize?: number;
+  /** Where the pool shows how it is used. */
+  metrics?: Metrics;
 }
 
 /** Not yet connected. READ COMMITTED, UTC, utf8mb4; 64-bit numbers come back as strings. */
 export function createDataSource(options: MysqlOptions): DataSource {
-  return new DataSource({
+  const poolSize = options.poolSize ?? 8;
+  const db = new DataSource({
     type: options.type,
     url: options.url,
     timezone: 'Z',
     charset: 'utf8mb4',
-    poolSize: options.poolSize ?? 8,
+    poolSize,
     entities: options.entities,
     migrations: options.migrations ?? [],
     isolationLevel: 'READ COMMITTED',
     extra: { enableKeepAlive: true, connectTimeout: 5_000 },
   });
+  if (options.metrics) watchPool(db, poolSize, options.metrics);
+  return db;
 }
 
 const migrationLockSeconds = 60;

@@ -5,6 +5,7 @@ import type { Logger } from './logger';
 import type { MessageBroker, NewEvent, OutgoingEvent } from './message-broker';
 import type { Metrics } from './metrics';
 import { insertRows, jsonLiteral, type MigrationClass } from './mysql';
+import { watchOutbox } from './outbox-lag';
 
 /** The statements that a service's first migration runs. */
 export const outboxMigrationSql = (): string[] => [
@@ -84,6 +85,7 @@ export function createOutbox(options: {
   let running = false;
   let loop = Promise.resolve();
   let nudge = new AbortController();
+  watchOutbox(db, options.metrics, { isRunning: () => running, occurredAtMsOf });
 
   /** One relay at a time: the rows stay locked until the broker has them, and a second relay gives way. */
   async function publishBatch(): Promise<number> {
@@ -190,6 +192,8 @@ type Head = [
   occurredAtMs: number,
   traceparent?: string,
 ];
+
+const occurredAtMsOf = (body: string): number => (JSON.parse(body.slice(0, body.indexOf('\n'))) as Head)[4];
 
 const linesOf = ({ id, type, version, key, occurredAt, traceparent, payload }: NewEvent): string[] => {
   const head: Head = [id, type, version, key, occurredAt.getTime()];

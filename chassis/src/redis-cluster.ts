@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { madeFrom } from './redis-connections';
 
 const form = /^(rediss?)\+cluster:\/\/(?:([^:@/]*):([^@/]*)@)?([^@/?#]+)$/;
 
@@ -70,12 +71,15 @@ export function watchNodes(
 export function duplicateUnrepeated(redis: Redis): Redis {
   const cluster = asCluster(redis);
   if (!cluster)
-    return redis.duplicate({
-      autoResendUnfulfilledCommands: false,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      enableAutoPipelining: false,
-    });
+    return madeFrom(
+      redis,
+      redis.duplicate({
+        autoResendUnfulfilledCommands: false,
+        enableOfflineQueue: false,
+        maxRetriesPerRequest: 0,
+        enableAutoPipelining: false,
+      }),
+    );
   // MOVED and ASK are followed: who says so has done nothing. A connection that was lost, and a slot that nobody has, are told at once.
   const duplicate = cluster.duplicate([], {
     enableOfflineQueue: false,
@@ -84,7 +88,7 @@ export function duplicateUnrepeated(redis: Redis): Redis {
     redisOptions: { ...cluster.options.redisOptions, autoResendUnfulfilledCommands: false },
   }) as unknown as Redis;
   seedsOf.set(duplicate, seedsOf.get(redis) ?? []);
-  return duplicate;
+  return madeFrom(redis, duplicate);
 }
 
 /** Calls `listener` whenever a connection to a server was lost, or there is another one: what is said from then on may be another server's word. */
@@ -108,7 +112,7 @@ export function duplicateForChannels(redis: Redis): Redis {
     maxRetriesPerRequest: 0,
   };
   const cluster = asCluster(redis);
-  if (!cluster) return redis.duplicate(settings);
+  if (!cluster) return madeFrom(redis, redis.duplicate(settings));
   const seeds = seedsOf.get(redis) ?? [];
   let turn = Math.floor(Math.random() * seeds.length);
   const next = () => seeds[(turn += 1) % seeds.length] ?? {};
@@ -122,7 +126,7 @@ export function duplicateForChannels(redis: Redis): Redis {
       return Math.min(attempt * 50, 1_000);
     },
   });
-  return connection;
+  return madeFrom(redis, connection);
 }
 
 /** Connects to every node that is there, so that the first command need not. */

@@ -3,13 +3,17 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from './logger';
-import { createRedisCluster, isClusterUrl, watchNodes } from './redis-cluster';
+import type { Metrics } from './metrics';
+import { createRedisCluster, isClusterUrl, serversOf, watchNodes } from './redis-cluster';
+import { watchConnections } from './redis-connections';
 
 /** A connection, to one server or to a cluster, that fails fast: one retry a command, one second an answer; an outage is logged once. */
 export function createRedis(options: {
   url: string;
   name: string;
   logger: Logger;
+  /** Where the connection shows its state, and those that are made from it. */
+  metrics?: Metrics;
   commandTimeoutMs?: number;
 }): Redis {
   const { logger } = options;
@@ -29,6 +33,7 @@ export function createRedis(options: {
     onAway: (node, error) => logger.error('a node of the redis cluster is away', { node, error }),
     onBack: (node) => logger.info('a node of the redis cluster is back', { node }),
   });
+  watchConnections(redis, serversOf, options.metrics);
   let isAway = false;
   redis.on('error', (error) => {
     if (!isAway) logger.error('redis is away', { error });

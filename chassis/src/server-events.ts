@@ -54,9 +54,9 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
   const open = new Map<ServerResponse, number>();
   let timer: NodeJS.Timeout | undefined;
   let isStopping = false;
-  options.metrics.gauge('http_event_streams', 'Server-sent event streams that are open', [], (gauge) =>
-    gauge.set(open.size),
-  );
+  options.metrics.gauge('http_event_streams', 'Server-sent event streams that are open', [], {
+    collect: (gauge) => gauge.set(open.size),
+  });
 
   function assertRoom(): void {
     if (isStopping || open.size >= limit) throw options.refusal();

@@ -69,6 +69,10 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
     'stream_relay_failures_total',
     'Batches that have to be tried again',
   );
+  options.metrics.gauge('stream_relay_lag_seconds', 'How long the oldest entry has waited', [], {
+    ofWorkers: 'max',
+    collect: (gauge) => gauge.set(lagMs() / 1_000),
+  });
   const known = new Set<string>();
   /** Entries that were read, and not handled yet, by stream. */
   const unsettled = new Map<string, StreamEntry[]>();
@@ -76,6 +80,15 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
   let loop = Promise.resolve();
   let nudge = new AbortController();
   let claimAt = 0;
+  /** When a turn could not be ended for the first time; since then nobody knows what waits. */
+  let failingSince: number | undefined;
+
+  /** What was read is what has waited longest: while there is any, nothing behind it is read. */
+  function lagMs(): number {
+    const since = [...unsettled.values()].flatMap(([oldest]) => (oldest ? [Number.parseInt(oldest.id)] : []));
+    if (failingSince !== undefined) since.push(failingSince);
+    return since.length === 0 ? 0 : Math.max(0, Date.now() - Math.min(...since));
+  }
 
   async function ensureGroup(stream: string): Promise<void> {
     if (known.has(stream)) return;
@@ -171,9 +184,11 @@ export function createStreamRelay(options: StreamRelayOptions): StreamRelay {
     const moved = new Set<Moved | 'failed'>();
     for (const stream of options.streams()) moved.add(await relayOrKeep(stream, mayClaim));
     if (moved.has('failed')) {
+      failingSince ??= Date.now();
       await wait(Math.min(50 * 2 ** failedTurns, 1_000));
       return Math.min(failedTurns + 1, 10);
     }
+    failingSince = undefined;
     if (moved.has('full')) await wait(0);
     else if (moved.has('some')) await wait(running ? restMs : 0);
     else if (running && !nudge.signal.aborted)

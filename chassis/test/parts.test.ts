@@ -81,7 +81,7 @@ test('the same metric is made once', () => {
 test('a gauge that is looked up is looked up at each scrape', async () => {
   const metrics = createMetrics({ service: 's' });
   let depth = 1;
-  metrics.gauge('depth', 'd', [], (gauge) => gauge.set(depth));
+  metrics.gauge('depth', 'd', [], { collect: (gauge) => gauge.set(depth) });
 
   expect(await metrics.registry.metrics()).toContain('depth{service="s"} 1');
   depth = 2;

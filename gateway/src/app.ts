@@ -51,8 +51,8 @@ import { createWebSockets } from './ends/web-sockets';
 const service = 'gateway';
 
 export function createApp(config: Config, runtime: Runtime): App {
-  const { logger } = runtime;
-  const redis = createRedis({ url: config.redisUrl, name: service, logger });
+  const { logger, metrics } = runtime;
+  const redis = createRedis({ url: config.redisUrl, name: service, logger, metrics });
   const keys = createKeys(config.namespace, service);
   const tokens = internalTokensFromFiles(service, config);
   const discovery = createDiscovery(config, logger);
@@ -72,7 +72,7 @@ export function createApp(config: Config, runtime: Runtime): App {
     ...publicServerOptions,
     shouldUpgradeCallback: (request) => ends.webSockets.isHandshake(request),
   });
-  capConnections(server, config, runtime.metrics);
+  capConnections(server, config, metrics);
   const handle = createPipeline({
     ...identity,
     ...limits,
@@ -158,17 +158,15 @@ function createEnds(config: Config, shared: Shared) {
   const canary = createCanaryChoice({ rules: live.canaries, guard: canaryGuard });
   const balancers = new Map(names.map((name) => [name, createBalancer(discovery, name)]));
   const balancerOf = (name: string) => balancers.get(name) as Balancer;
-  metrics.gauge(
-    'gateway_upstream_ejected',
-    'Instances that are out of rotation',
-    ['upstream', 'instance'],
-    (gauge) => {
+  metrics.gauge('gateway_upstream_ejected', 'Instances that are out of rotation', ['upstream', 'instance'], {
+    ofWorkers: 'max',
+    collect: (gauge) => {
       gauge.reset();
       for (const [upstream, balancer] of balancers)
         for (const { instanceId: instance, ejected } of balancer.states())
           gauge.set({ upstream, instance }, ejected ? 1 : 0);
     },
-  );
+  });
   const now = () => performance.now();
   const upstreams = createUpstreams({
     names,

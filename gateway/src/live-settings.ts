@@ -31,7 +31,7 @@ export function createLiveSettings(
   { logger, metrics }: { logger: Logger; metrics: Metrics },
 ): LiveSettings {
   const refused = metrics.counter('config_refused_total', 'Dynamic configurations that were not valid');
-  const served = metrics.gauge('gateway_routes', 'Routes that are served');
+  const served = metrics.gauge('gateway_routes', 'Routes that are served', [], { ofWorkers: 'max' });
   const dynamic = createDynamicConfig({
     consulHttpAddr: config.consulHttpAddr,
     key: `onrush/config/${config.namespace ? `${config.namespace}-` : ''}gateway`,

@@ -12,6 +12,7 @@ import { grpcHandlers } from './handlers/grpc';
 import { httpRoutes } from './handlers/http';
 import { createDeadlineTimer, createSweep } from './handlers/timers';
 import { cancelOverdueOrder } from './use-cases/cancel-order';
+import { createCreationTimes } from './use-cases/creation-times';
 import { createDeadlines } from './use-cases/deadlines';
 
 const service = 'order-service';
@@ -34,6 +35,7 @@ export function createApp(config: Config, runtime: Runtime): App {
   const deps = {
     ...foundation,
     deadlines,
+    creationTimes: createCreationTimes(runtime.metrics),
     products: createProducts(productClient),
     payments: createPayments(paymentClient),
     paymentTimeoutSeconds: config.orderPaymentTimeoutSeconds,

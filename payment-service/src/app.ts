@@ -8,6 +8,8 @@ import { errors } from './errors';
 import { eventHandlers } from './handlers/events';
 import { grpcHandlers } from './handlers/grpc';
 import { httpRoutes } from './handlers/http';
+import { watchJournal } from './handlers/journal-gauge';
+import { createAnomalyCounter } from './use-cases/settle-payment';
 
 const service = 'payment-service';
 
@@ -15,8 +17,16 @@ export function createApp(config: Config, runtime: Runtime): App {
   const foundation = createFoundation(service, config, runtime, { errors });
   const client = foundation.clientOf('order-service', orderService);
   const { publicUrl, mockPaymentSecret } = config;
-  const { logger } = runtime;
-  const deps = { ...foundation, logger, orders: createOrders(client), publicUrl, mockPaymentSecret };
+  const { logger, metrics } = runtime;
+  watchJournal(foundation.db, metrics);
+  const deps = {
+    ...foundation,
+    logger,
+    countAnomaly: createAnomalyCounter(metrics),
+    orders: createOrders(client),
+    publicUrl,
+    mockPaymentSecret,
+  };
 
   const routes = httpRoutes(deps);
   const edge = createEdge({

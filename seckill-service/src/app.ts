@@ -7,6 +7,9 @@ import { ActivityTable } from './data/activity-table';
 import { createBuckets } from './data/buckets';
 import { errors } from './errors';
 import { service, type Ground } from './ground';
+import { operationsOf } from './use-cases/carry-out';
+import { repairsOf } from './use-cases/note-repair';
+import { rejectionsOf } from './use-cases/record-purchases';
 import { createWorker } from './worker';
 
 /**
@@ -17,6 +20,7 @@ export function createApp(config: Config, runtime: Runtime): App {
   const foundation = createFoundation(service, config, runtime, { errors, entities: [ActivityTable] });
   const activities = createActivityRepository(foundation.db);
   const buckets = createBuckets({ activities });
+  showFromTheStart(runtime);
   const ground: Ground = { config, runtime, foundation, activities, buckets };
   const worker = config.role === 'api' ? undefined : createWorker(ground);
   const api = config.role === 'worker' ? undefined : createApi(ground, worker);
@@ -28,4 +32,9 @@ export function createApp(config: Config, runtime: Runtime): App {
     ],
     ...(api && { openApi: api.openApi }),
   };
+}
+
+/** What counts where it happens, which is seldom: from its first scrape on a process says that it was not yet. */
+function showFromTheStart({ metrics }: Runtime): void {
+  for (const of of [operationsOf, repairsOf, rejectionsOf]) of(metrics);
 }

@@ -18,6 +18,7 @@ import { createBacklogGauge } from './handlers/backlog';
 import { eventHandlers } from './handlers/events';
 import { createOperationTimer } from './handlers/operation-timer';
 import { createReconciler } from './handlers/reconciler';
+import { showStock } from './handlers/stock-gauges';
 import { saleOf } from './handlers/stream';
 import { createUndrainedSales } from './handlers/timers';
 import { createWarmUpTimer } from './handlers/warm-up-timer';
@@ -49,7 +50,8 @@ export function createWorker(ground: Ground): Worker {
   const backlog = createBacklog({ redis, keys, group: service });
   const results = createResultNews({ redis, keys });
   const deps = { ...foundation, ...runtime, activities, sales, results, ...repairs };
-  const reconciler = createReconciler(deps, config);
+  const onCounted = showStock({ ...runtime, sales, undrained: undrained.activities });
+  const reconciler = createReconciler({ ...deps, onCounted }, config);
   const relay = createStreamRelay({
     ...runtime,
     redis,

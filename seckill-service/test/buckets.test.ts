@@ -221,7 +221,7 @@ describe('a sale that is sold out in all buckets', () => {
       body: { quantity: 1 },
       headers: { 'idempotency-key': key },
     });
-  const remembered = () => far.metric('seckill_purchases_total', { result: 'sold-out-remembered' });
+  const remembered = () => far.metric('seckill_fail_reason', { reason: 'sold-out-remembered' });
 
   test('is answered from memory; who bought gets their answer, and a unit that comes back is anybody’s at once', async () => {
     const activityId = await fixture.openActivity({ total: 3 });

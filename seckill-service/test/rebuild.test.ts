@@ -42,7 +42,10 @@ test('a warm-up that died before the sale was built is finished by the guard, on
 
 test('nor does the reconciler build what somebody is warming up', async () => {
   const activityId = await fixture.openActivity({ total: 10 });
-  const reconciler = createReconciler(fixture.deps, { guardMs: 60_000, reconcileSeconds: 1 });
+  const reconciler = createReconciler(
+    { ...fixture.deps, onCounted: () => undefined },
+    { guardMs: 60_000, reconcileSeconds: 1 },
+  );
   await fixture.db.query('UPDATE activities SET epoch = 0, warmed_at = ? WHERE id = ?', [
     new Date(),
     activityId,

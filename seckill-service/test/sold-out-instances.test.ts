@@ -22,7 +22,7 @@ afterAll(async () => {
 
 let nextUser = 1_000;
 const remembered = (instance: Instance) =>
-  instance.metric('seckill_purchases_total', { result: 'sold-out-remembered' });
+  instance.metric('seckill_fail_reason', { reason: 'sold-out-remembered' });
 const rememberedSales = () => far.metric('seckill_sold_out_sales');
 const runsOf = (instance: Instance) => instance.metric('seckill_batches_total');
 const tryToBuy = async (at: Parameters<typeof buyAt>[0], activityId: string) =>

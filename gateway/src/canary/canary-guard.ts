@@ -221,6 +221,7 @@ function canaryMetrics(metrics: Metrics) {
       'gateway_canary_rolled_back',
       'Whether the canary of an upstream is rolled back',
       ['upstream'],
+      { ofWorkers: 'max' },
     ),
     rollbacks: metrics.counter('gateway_canary_rollbacks_total', 'Canaries that this gateway rolled back', [
       'upstream',

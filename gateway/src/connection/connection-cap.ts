@@ -15,9 +15,9 @@ export type ConnectionCaps = Pick<Config, 'maxConnections' | 'maxConnectionsPerA
 export function capConnections(server: Server, caps: ConnectionCaps, metrics: Metrics): void {
   const refused = metrics.counter('gateway_connections_refused_total', 'Connections beyond a cap', ['cap']);
   let open = 0;
-  metrics.gauge('gateway_connections', 'Connections of clients that are open', [], (gauge) =>
-    gauge.set(open),
-  );
+  metrics.gauge('gateway_connections', 'Connections of clients that are open', [], {
+    collect: (gauge) => gauge.set(open),
+  });
   const isCounted = caps.trustedHops === 0;
   /** By address, and only numbers: the tables that a Map outgrows keep what was in them (waiting-ring.ts). */
   const openOf = new Map<string, number>();

@@ -17,9 +17,9 @@ export interface LongLived extends Component {
 
 export function createLongLived(options: { limit: number; metrics: Metrics }): LongLived {
   const open = new Set<Held>();
-  options.metrics.gauge('gateway_streams', 'WebSockets and event streams that are open', [], (gauge) =>
-    gauge.set(open.size),
-  );
+  options.metrics.gauge('gateway_streams', 'WebSockets and event streams that are open', [], {
+    collect: (gauge) => gauge.set(open.size),
+  });
   return {
     name: 'streams and WebSockets',
     start: () => Promise.resolve(),

@@ -34,7 +34,9 @@ const lastRetryMs = 2_000;
  */
 export function createAuthFeed<Message>(options: AuthFeedOptions<Message>): Component {
   const { name, discovery, logger } = options;
-  const connected = options.metrics.gauge(options.gauge, `Whether the feed of ${name} is up to date`);
+  const connected = options.metrics.gauge(options.gauge, `Whether the feed of ${name} is up to date`, [], {
+    ofWorkers: 'min',
+  });
   const silenceLimitMs = options.silenceLimitMs ?? defaultSilenceLimitMs;
   const startLimitMs = options.startLimitMs ?? defaultStartLimitMs;
   const first = Promise.withResolvers<void>();

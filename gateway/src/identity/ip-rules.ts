@@ -42,7 +42,7 @@ export function createIpRules(options: {
   startLimitMs?: number;
 }): IpRules {
   const { client, logger, now = Date.now } = options;
-  const count = options.metrics.gauge('gateway_ip_rules', 'IP rules known');
+  const count = options.metrics.gauge('gateway_ip_rules', 'IP rules known', [], { ofWorkers: 'max' });
   const cache = new Map<string, boolean>();
   let rules: IpRule__Output[] = [];
   let table: Table = { levels: [], goodUntil: Infinity };

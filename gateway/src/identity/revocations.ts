@@ -31,7 +31,9 @@ export function createRevocations(options: {
   startLimitMs?: number;
 }): Revocations {
   const { client, now = Date.now, limit = defaultLimit } = options;
-  const size = options.metrics.gauge('gateway_revoked_sessions', 'Ended sessions that are remembered');
+  const size = options.metrics.gauge('gateway_revoked_sessions', 'Ended sessions that are remembered', [], {
+    ofWorkers: 'max',
+  });
   /** Until when each is remembered, by session; about in this order. */
   const forgetAt = new Map<string, number>();
 

@@ -95,10 +95,12 @@ interface Readings {
 
 /** Read when they are asked for: a metric touched by every request costs more than the limit itself. */
 function measure(metrics: Metrics, readings: Readings): void {
-  metrics.gauge('gateway_concurrency_limit', 'Requests that may be in flight', [], (gauge) =>
-    gauge.set(Math.floor(readings.limit())),
-  );
-  metrics.gauge('gateway_in_flight', 'Requests in flight', [], (gauge) => gauge.set(readings.inFlight()));
+  metrics.gauge('gateway_concurrency_limit', 'Requests that may be in flight', [], {
+    collect: (gauge) => gauge.set(Math.floor(readings.limit())),
+  });
+  metrics.gauge('gateway_in_flight', 'Requests in flight', [], {
+    collect: (gauge) => gauge.set(readings.inFlight()),
+  });
   metrics.counter('gateway_shed_total', 'Requests shed by the concurrency limit', ['priority'], (counter) => {
     for (const priority of ['crowd', 'normal', 'winner'] as const)
       counter.inc({ priority }, readings.takeRefused(priority));

@@ -42,6 +42,8 @@ export function createGatewayWatch(deps: {
   const gauge = deps.metrics.gauge(
     'gateway_rate_limit_gateways',
     'Gateways that the limits are divided among; 0 until that is known',
+    [],
+    { ofWorkers: 'max' },
   );
   let gateways: Gateways = { size: 1, divisor: Infinity, phase: 'changing' };
   let changedAt = 0;

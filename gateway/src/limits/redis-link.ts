@@ -24,6 +24,8 @@ export function createRedisLink(deps: {
   const gauge = deps.metrics.gauge(
     'gateway_rate_limit_redis_up',
     'Whether rate limits are shared with the other gateways',
+    [],
+    { ofWorkers: 'min' },
   );
   let isUp = true;
   gauge.set(1);

@@ -5,6 +5,7 @@ import type { BuyBatch } from '@onrush/proto/gen/onrush/seckill/v1/BuyBatch';
 import type { BuyBatchReply__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyBatchReply';
 import type { BuyReply__Output } from '@onrush/proto/gen/onrush/seckill/v1/BuyReply';
 import type { BuyRequest } from '@onrush/proto/gen/onrush/seckill/v1/BuyRequest';
+import type { BatchMeasure } from './version-measures';
 import { createWaitingRing, type WaitingRing } from './waiting-ring';
 
 export type BuyStream = ClientDuplexStream<BuyBatch, BuyBatchReply__Output>;
@@ -24,6 +25,7 @@ export interface Waiting {
 /** One instance of seckill-service as it was listed, and the purchases that wait for it. One that is listed otherwise has another line. */
 export interface Line {
   readonly instance: Instance;
+  readonly measure: BatchMeasure;
   stream: BuyStream | undefined;
   /** While a stream is on its way. */
   opening: Promise<void> | undefined;
@@ -41,8 +43,9 @@ export interface Line {
   probe: Waiting | undefined;
 }
 
-export const newLine = (instance: Instance): Line => ({
+export const newLine = (instance: Instance, measure: BatchMeasure): Line => ({
   instance,
+  measure,
   stream: undefined,
   opening: undefined,
   waiting: createWaitingRing(),

@@ -24,6 +24,7 @@ import {
   type Waiting,
 } from './buy-line';
 import type { AttemptWatch } from './upstream-call';
+import { createBatchMeasure, createVersionMeasures, createVersionNames } from './version-measures';
 
 export type Wanted = Omit<BuyRequest, 'callId'>;
 
@@ -67,6 +68,8 @@ export function createBuyStreams(options: {
     'Purchases sent on the purchase streams',
     ['version'],
   );
+  const measures = createVersionMeasures(options.metrics)('seckill-service');
+  const versionName = createVersionNames();
   const clock = createAwakeClock(() => performance.now());
   let timer: NodeJS.Timeout | undefined;
   let stopWatching = () => undefined as void;
@@ -84,6 +87,7 @@ export function createBuyStreams(options: {
     const stream = (await client.openStream('BuyStream', line.instance)) as BuyStream;
     stream.on('data', ({ replies }: BuyBatchReply__Output) => {
       for (const reply of replies) settle(line, line.waiting.take(reply.callId), checked(line, reply));
+      line.measure.flush();
     });
     const broken = (error?: unknown) => {
       if (line.stream !== stream) return;
@@ -108,7 +112,9 @@ export function createBuyStreams(options: {
   function settle(line: Line, waiting: Waiting | undefined, answer: BuyReply__Output | AppError): void {
     if (!waiting) return;
     const outcome = outcomeOf(answer);
-    options.watch.observe(line.instance, outcome, Date.now() - waiting.since);
+    const ms = Date.now() - waiting.since;
+    options.watch.observe(line.instance, outcome, ms);
+    line.measure.note(answeredWith(answer), ms);
     if (judge(line, waiting, outcome === 'ok'))
       logger.warn('purchase stream put aside', { instance: line.instance.id, times: line.timesAside });
     waiting.answer(answer, line.instance.version);
@@ -130,6 +136,7 @@ export function createBuyStreams(options: {
     const unknown = errors.deadlineExceeded();
     for (let oldest = waiting.takeOldest(); oldest; oldest = waiting.takeOldest())
       settle(line, oldest, oldest.hasKey ? again : unknown);
+    line.measure.flush();
   }
 
   function update(instances: Instance[]): void {
@@ -140,7 +147,8 @@ export function createBuyStreams(options: {
       leaving.add(line);
       send(line);
     }
-    for (const [id, instance] of listed) if (!lines.has(id)) lines.set(id, newLine(instance));
+    for (const [id, instance] of listed)
+      if (!lines.has(id)) lines.set(id, newLine(instance, createBatchMeasure(measures, instance.version)));
     check();
   }
 
@@ -167,6 +175,7 @@ export function createBuyStreams(options: {
       const late = errors.deadlineExceeded(oldest.hasKey ? { retryAfterSeconds: 1 } : {});
       settle(line, waiting.takeOldest(), late);
     }
+    line.measure.flush();
   }
 
   const pick = (allowed: (instance: Instance) => boolean) => leastWaiting(lines.values(), allowed);
@@ -178,7 +187,7 @@ export function createBuyStreams(options: {
     line.sentAt = performance.now();
     line.stream.write({ requests });
     batches.inc();
-    purchases.inc({ version: line.instance.version }, requests.length);
+    purchases.inc({ version: versionName(line.instance.version) }, requests.length);
   }
 
   return {
@@ -221,6 +230,12 @@ export function createBuyStreams(options: {
 function outcomeOf(answer: BuyReply__Output | AppError): 'ok' | 'failed' {
   if (isAppError(answer)) return 'failed';
   return answer.refusal && statusOf(answer.refusal.code) === 500 ? 'failed' : 'ok';
+}
+
+/** The status that its client gets; undefined where the instance gave no answer. */
+function answeredWith(answer: BuyReply__Output | AppError): number | undefined {
+  if (isAppError(answer)) return undefined;
+  return answer.refusal ? statusOf(answer.refusal.code) : 202;
 }
 
 /** Of the six digits of a code, the first three. */

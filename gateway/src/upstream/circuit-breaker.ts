@@ -38,7 +38,9 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
   const { upstream, now, logger } = options;
   const calls = createSlidingCount({ windowMs, parts: 10, now });
   const failures = createSlidingCount({ windowMs, parts: 10, now });
-  const gauge = options.metrics.gauge('gateway_breaker_open', 'Circuit breakers: 1 is open', ['upstream']);
+  const gauge = options.metrics.gauge('gateway_breaker_open', 'Circuit breakers: 1 is open', ['upstream'], {
+    ofWorkers: 'max',
+  });
   const openGauge = gauge.labels({ upstream });
   openGauge.set(0);
   /** Rises with every change: the passes of an earlier epoch are void. */

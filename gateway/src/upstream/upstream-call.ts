@@ -11,6 +11,7 @@ import type { RetryBudget } from './retry-budget';
 import { atEndOfTurn } from '../turn';
 import { Attempt, type AttemptOwner, type UpstreamAnswer } from './upstream-attempt';
 import type { Lane, UpstreamPools } from './upstream-pools';
+import type { VersionMeasures } from './version-measures';
 
 export interface UpstreamCall {
   upstream: string;
@@ -55,7 +56,7 @@ export interface Upstream {
   slowClientMs: number;
   retried(): void;
   /** `status` is undefined when there was no answer. */
-  measure(version: string, seconds: number, status?: number): void;
+  measures: VersionMeasures;
   watch: AttemptWatch;
 }
 
@@ -237,8 +238,10 @@ class Forwarding implements AttemptOwner, Expiring {
   }
 
   #measure(attempt: Attempt, status?: number): void {
-    const { upstream } = this;
-    upstream.measure(attempt.instance.version, (upstream.now() - attempt.startedAt) / 1_000, status);
+    const { measures, now } = this.upstream;
+    const { version } = attempt.instance;
+    measures.took(version, (now() - attempt.startedAt) / 1_000);
+    measures.count(version, status);
   }
 
   #tell({ instance, startedAt }: Attempt, outcome: 'ok' | 'failed' | 'abandoned'): void {

@@ -8,6 +8,7 @@ import type { RetryBudget } from './retry-budget';
 import type { UpstreamAnswer } from './upstream-attempt';
 import { forwardCall, type AttemptWatch, type Upstream, type UpstreamCall } from './upstream-call';
 import { createUpstreamPools } from './upstream-pools';
+import { createVersionMeasures } from './version-measures';
 
 export interface Upstreams extends Component {
   /**
@@ -38,7 +39,10 @@ export function createUpstreams(options: UpstreamsOptions): Upstreams {
   const now = () => performance.now();
   const pools = createUpstreamPools(discovery, names);
   const wheel = createDeadlineWheel(now);
-  const measureFor = createMeasures(options.metrics);
+  const measuresOf = createVersionMeasures(options.metrics);
+  const retries = options.metrics.counter('gateway_upstream_retries_total', 'Attempts after the first', [
+    'upstream',
+  ]);
   const upstreams = new Map<string, Upstream>(
     names.map((name) => [
       name,
@@ -54,7 +58,8 @@ export function createUpstreams(options: UpstreamsOptions): Upstreams {
         now,
         random: Math.random,
         slowClientMs: options.slowClientMs ?? 30_000,
-        ...measureFor(name),
+        measures: measuresOf(name),
+        retried: () => retries.inc({ upstream: name }),
       },
     ]),
   );
@@ -73,46 +78,5 @@ export function createUpstreams(options: UpstreamsOptions): Upstreams {
       if (!upstream) return Promise.reject(new Error(`no upstream ${call.upstream}`));
       return forwardCall(upstream, call);
     },
-  };
-}
-
-/** Labels are resolved once for each version and code: that costs more than the count. */
-function createMeasures(metrics: Metrics): (upstream: string) => {
-  retried(): void;
-  measure(version: string, seconds: number, status?: number): void;
-} {
-  const answers = metrics.counter('gateway_upstream_answers_total', 'Answers of upstreams', [
-    'upstream',
-    'version',
-    'code',
-  ]);
-  const retries = metrics.counter('gateway_upstream_retries_total', 'Attempts after the first', ['upstream']);
-  const duration = metrics.histogram(
-    'gateway_upstream_duration_seconds',
-    'Attempts, until the head of the answer or the failure',
-    ['upstream', 'version'],
-  );
-  return (upstream) => {
-    const retriesOf = retries.labels({ upstream });
-    const durations = resolvedOnce((version: string) => duration.labels({ upstream, version }));
-    const codes = resolvedOnce((version: string) =>
-      resolvedOnce((status: number) => answers.labels({ upstream, version, code: String(status) })),
-    );
-    return {
-      retried: () => retriesOf.inc(),
-      measure(version, seconds, status) {
-        durations(version).observe(seconds);
-        if (status !== undefined) codes(version)(status).inc();
-      },
-    };
-  };
-}
-
-function resolvedOnce<K, V>(resolve: (key: K) => V): (key: K) => V {
-  const known = new Map<K, V>();
-  return (key) => {
-    let value = known.get(key);
-    if (value === undefined) known.set(key, (value = resolve(key)));
-    return value;
   };
 }

@@ -6,12 +6,14 @@ import { orderCreated, type SeckillReserved } from '@onrush/proto';
 import { orderRepository } from '../data/order-repository';
 import { createOrder, type Order } from '../domain/order';
 import { orderEvent } from '../domain/order-event';
+import type { CreationTimes } from './creation-times';
 import type { Deadlines } from './deadlines';
 
 export interface AcceptReservations {
   db: DataSource;
   outbox: Outbox;
   deadlines: Deadlines;
+  creationTimes: CreationTimes;
 }
 
 /**
@@ -24,7 +26,7 @@ export async function acceptReservations(
 ): Promise<void> {
   const orders = reservations.map(({ payload }) => orderOf(payload));
   const causes = new Map(reservations.map((event) => [event.payload.order_no, event]));
-  await inTransaction(deps.db, async (tx) => {
+  const created = await inTransaction(deps.db, async (tx) => {
     const created = await orderRepository.insertNew(tx, orders);
     await deps.outbox.add(
       tx,
@@ -32,7 +34,12 @@ export async function acceptReservations(
         newEvent(orderCreated, order.id, orderEvent(order, order.createdAt), causes.get(order.id)),
       ),
     );
+    return created;
   });
+  for (const { id } of created) {
+    const cause = causes.get(id);
+    if (cause) deps.creationTimes.created('seckill', new Date(cause.payload.reserved_at));
+  }
   deps.outbox.wake();
   await deps.deadlines.note(orders);
 }

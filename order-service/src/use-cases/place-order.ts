@@ -37,6 +37,7 @@ export interface PlaceOrderRequest {
 export async function placeOrder(deps: PlaceOrder, request: PlaceOrderRequest): Promise<Order> {
   // Whoever only rehearses must not take real units out of the shop.
   if (isOfRehearsal(request.userId)) throw errors.permissionDenied({ meta: { userId: request.userId } });
+  const began = new Date();
   const orderId = deps.ids.nextId();
   const requestHash = createHash('sha256').update(JSON.stringify(request.items)).digest('hex');
   const saga = { orderId, userId: request.userId, idempotencyKey: request.idempotencyKey, requestHash };
@@ -44,7 +45,9 @@ export async function placeOrder(deps: PlaceOrder, request: PlaceOrderRequest): 
   try {
     const items = await priced(deps.products, request.items);
     await deps.products.reserve(orderId, request.items);
-    return await complete(deps, { orderId, userId: request.userId, items });
+    const order = await complete(deps, { orderId, userId: request.userId, items });
+    deps.creationTimes.created('cart', began);
+    return order;
   } catch (error) {
     await abort(deps, orderId, asAppError(error, errors));
     throw error;

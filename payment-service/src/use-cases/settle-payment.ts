@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Logger } from '@onrush/chassis/logger';
 import { newEvent } from '@onrush/chassis/message-broker';
+import type { Metrics } from '@onrush/chassis/metrics';
 import { inTransaction } from '@onrush/chassis/mysql';
 import type { Outbox } from '@onrush/chassis/outbox';
 import { paymentFailed, paymentSucceeded } from '@onrush/proto';
@@ -15,6 +16,7 @@ export interface SettlePayment {
   db: DataSource;
   outbox: Outbox;
   logger: Logger;
+  countAnomaly: (reason: Anomaly) => void;
 }
 
 /** The report, and the bytes it came in: they are kept when a person has to look at them. */
@@ -40,16 +42,30 @@ export async function settlePayment(deps: SettlePayment, { report, body }: Signe
 
 /** A second payment of the same thing is true, so the provider is told that we know; anything else it must look at as well. */
 async function keepForAPerson(
-  { db, logger }: SettlePayment,
+  { db, logger, countAnomaly }: SettlePayment,
   { report, body }: SignedReport,
   reason: Anomaly,
 ): Promise<void> {
+  countAnomaly(reason);
   logger.error('a callback needs a person', { paymentNo: report.paymentNo, reason });
   await paymentRepository.recordAnomaly(db.manager, { paymentNo: report.paymentNo, reason, body });
   if (reason !== 'paid twice') throw errors.callbackMismatch({ meta: { reason } });
 }
 
-type Anomaly = 'unknown payment' | 'another amount' | 'another currency' | 'paid twice';
+const anomalies = ['unknown payment', 'another amount', 'another currency', 'paid twice'] as const;
+type Anomaly = (typeof anomalies)[number];
+
+/** What the provider says and we do not: each is there from the start, so that its first one is seen as an increase. */
+export function createAnomalyCounter(metrics: Metrics): SettlePayment['countAnomaly'] {
+  const counter = metrics.counter(
+    'payment_anomalies_total',
+    'Signed callbacks that do not match our payment',
+    ['reason'],
+  );
+  const labelsOf = (reason: Anomaly) => ({ reason: reason.replace(' ', '-') });
+  for (const reason of anomalies) counter.inc(labelsOf(reason), 0);
+  return (reason) => counter.inc(labelsOf(reason));
+}
 
 function differenceOf(payment: Payment | null, report: ProviderReport): Anomaly | undefined {
   // The database compares without regard to case and trailing spaces; we do not.

@@ -5,6 +5,7 @@ import { createRounds } from '@onrush/chassis/rounds';
 import { createSharedReads } from '@onrush/chassis/shared-reads';
 import type { ActivityRepository } from '../data/activity-repository';
 import type { Admission } from '../data/waiting-rooms';
+import { mostShown } from '../domain/shown-sales';
 import { admitWaiting, hasRoom, type ActivityWithRoom, type AdmitWaiting } from '../use-cases/admit-waiting';
 
 /** New sales are noticed this late at most: their rooms open long before they admit anybody. */
@@ -21,8 +22,12 @@ export function createAdmissions(
 ): Component {
   const { activities, logger, metrics } = deps;
   const list = createSharedReads({ read: () => activities.findUndrained(), ttlMs: listTtlMs, limit: 1 });
-  const waiting = metrics.gauge('seckill_waiting', 'People in the waiting room', ['activity']);
-  const rate = metrics.gauge('seckill_admission_rate', 'People admitted per second, at most', ['activity']);
+  const waiting = metrics.gauge('seckill_waiting', 'People in the waiting room', ['activity'], {
+    ofWorkers: 'max',
+  });
+  const rate = metrics.gauge('seckill_admission_rate', 'People admitted per second, at most', ['activity'], {
+    ofWorkers: 'max',
+  });
 
   /** What this process has seen last, by activity. */
   let seenRooms = new Map<string, number>();
@@ -46,7 +51,7 @@ export function createAdmissions(
     seenRooms = new Map(admissions.map(([activity, { born }]) => [activity, born]));
     waiting.reset();
     rate.reset();
-    for (const [activity, { issued, admitted, rate: perSecond }] of admissions) {
+    for (const [activity, { issued, admitted, rate: perSecond }] of admissions.slice(0, mostShown)) {
       waiting.set({ activity }, Math.max(0, issued - admitted));
       rate.set({ activity }, perSecond);
     }

@@ -1,7 +1,9 @@
 import type { Component } from '@onrush/chassis/lifecycle';
 import { createRounds } from '@onrush/chassis/rounds';
 import { isBeingWarmedUp, type Activity } from '../domain/activity';
+import { mostShown } from '../domain/shown-sales';
 import { createSaleGuard, type GuardSale, type SaleGuard } from '../use-cases/guard-sale';
+import type { Measurement } from '../use-cases/measure-stock';
 import { newCourse, reconcileInTurn, type Course, type Reconcile } from '../use-cases/reconcile';
 
 export interface Reconciler {
@@ -11,16 +13,19 @@ export interface Reconciler {
 
 /** What repairs live sales by itself. Two of them, in two workers, do the same work twice and no harm. */
 export function createReconciler(
-  deps: Reconcile & GuardSale,
+  deps: Reconcile & GuardSale & { onCounted: (activity: Activity, rows: number) => void },
   times: { guardMs: number; reconcileSeconds: number },
 ): Reconciler {
   const { activities, logger, metrics } = deps;
   const guard = createSaleGuard(deps);
   const courses = new Map<string, Course>();
+  /** Those that the gauge has. */
+  const differing = new Set<string>();
   const difference = metrics.gauge(
     'seckill_stock_difference',
     'Units that Redis would sell beyond what there is, or, below 0, that it does not offer',
     ['activity'],
+    { ofWorkers: 'max' },
   );
   const seconds = metrics.histogram('seckill_reconciliation_seconds', 'Rounds of the reconciler');
 
@@ -46,9 +51,18 @@ export function createReconciler(
       const course = courses.get(activity.id) ?? newCourse();
       courses.set(activity.id, course);
       const measured = await reconcileInTurn(deps, activity, course);
-      if (measured?.equation) difference.set({ activity: activity.id }, measured.equation.difference);
+      if (measured) show(measured);
     });
     end();
+  }
+
+  function show({ activity, equation, ledger }: Measurement): void {
+    const isShown = differing.has(activity.id) || differing.size < mostShown;
+    if (equation && isShown) {
+      differing.add(activity.id);
+      difference.set({ activity: activity.id }, equation.difference);
+    }
+    if (ledger) deps.onCounted(activity, ledger.queued + ledger.ordered);
   }
 
   function forgetDrained(undrained: Activity[]): void {
@@ -56,6 +70,7 @@ export function createReconciler(
     for (const id of courses.keys()) {
       if (known.has(id)) continue;
       courses.delete(id);
+      differing.delete(id);
       difference.remove({ activity: id });
     }
   }

@@ -8,6 +8,8 @@ import { salesOf } from '../domain/bucket';
 export interface UndrainedSales extends Component {
   /** Streams in which accepted purchases may still wait. */
   streams(): string[];
+  /** The sales themselves, as the ledger had them a second ago. */
+  activities(): Activity[];
   refresh(): Promise<void>;
 }
 
@@ -23,10 +25,12 @@ export function createUndrainedSales(options: {
 }): UndrainedSales {
   const { activities, sales, logger } = options;
   let streams: string[] = [];
+  let last: Activity[] = [];
   let timer: NodeJS.Timeout | undefined;
 
   async function refresh(): Promise<void> {
     const undrained = await activities.findUndrained();
+    last = undrained;
     streams = undrained.flatMap((activity) => salesOf(activity).map(sales.streamOf));
     for (const activity of undrained) {
       // In this order: what is over has got its last purchase before anybody looks at the stream.
@@ -53,6 +57,7 @@ export function createUndrainedSales(options: {
   return {
     name: 'undrained sales',
     streams: () => streams,
+    activities: () => last,
     refresh,
     start: async () => {
       await refresh();

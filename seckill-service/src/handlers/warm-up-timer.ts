@@ -16,8 +16,9 @@ export function createWarmUpTimer(deps: WarmUp, { warmUpMinutes }: { warmUpMinut
   const gauge = metrics.gauge(
     'seckill_sales_not_warmed_up',
     'Planned sales that start within WARM_UP_MINUTES or have started, and could not be warmed up',
+    [],
+    { ofWorkers: 'max' },
   );
-  gauge.set(0);
   let failing = new Set<string>();
 
   /** A line when it begins; the gauge tells for how long. */

@@ -8,6 +8,7 @@ import type { Decision, LiveSales, NumberedPurchase } from '../data/live-sale';
 import type { PurchaseTokens } from '../domain/purchase-token';
 import { isOfOneWorld, type Purchase, type PurchaseAnswer, type RefusalReason } from '../domain/purchase';
 import { errors } from '../errors';
+import { countPurchases } from './purchase-counts';
 import type { SoldOutMemory } from './sold-out';
 
 /** Accepted numbers, or the error that the buyer gets. */
@@ -65,21 +66,22 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
   const seenLive = new Set<string>();
   let waitingInAll = 0;
   let isRefused = false;
-  const answers = options.metrics.counter('seckill_purchases_total', 'Purchases decided', ['result']);
+  const counts = countPurchases(options.metrics);
   const batches = options.metrics.counter('seckill_batches_total', 'Runs of the buy script');
 
   function submit(purchase: Purchase, done: (outcome: BuyOutcome) => void): void {
+    counts.requested();
     if (!isOfOneWorld(purchase)) {
-      answers.inc({ result: 'another-world' });
+      counts.failed('another-world');
       return done(notThere);
     }
     const sale = buckets.homeOf(purchase.activityId, purchase.userId);
     if (soldOut.covers(purchase, sale)) {
-      answers.inc({ result: 'sold-out-remembered' });
+      counts.failed('sold-out-remembered');
       return done(remembered);
     }
     if (waitingInAll >= queueLimit) {
-      answers.inc({ result: 'queue-full' });
+      counts.failed('queue-full');
       return done(errors.unavailable({ retryAfterSeconds: 1, meta: { queue: waitingInAll } }));
     }
     let numbered: NumberedPurchase;
@@ -88,6 +90,7 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
       const tokenId = (token && purchaseTokens.idOf(token, purchase)) || '';
       numbered = { ...rest, tokenId, reservationId: ids.nextId(), orderNo: ids.nextId() };
     } catch (error) {
+      counts.failed('not-numbered');
       return done(asAppError(error, errors));
     }
     const queue = queueOf(sale);
@@ -133,7 +136,7 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
   }
 
   function tooLate(done: Waiting['done']): void {
-    answers.inc({ result: 'too-late' });
+    counts.failed('too-late');
     done(errors.unavailable({ retryAfterSeconds: 1, meta: { why: 'waited too long' } }));
   }
 
@@ -158,12 +161,12 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
     batch.forEach(({ done }, index) => {
       const outcome = outcomes[index];
       if (outcome?.accepted) accepted += 1;
-      else answers.inc({ result: outcome?.reason ?? 'unknown' });
+      else counts.failed(outcome?.reason ?? 'unknown');
       done(toOutcome(outcome, sale));
     });
     if (accepted > 0) {
       isRefused = false;
-      answers.inc({ result: 'accepted' }, accepted);
+      counts.accepted(accepted);
       options.onAccepted();
     }
     return true;
@@ -181,7 +184,7 @@ export function createBuyBatcher(options: BuyBatcherOptions): BuyBatcher {
     if (!isRefusal || !isRefused)
       logger.error('purchases could not be decided', { sale, purchases: batch.length, error: cause });
     isRefused = isRefusal;
-    answers.inc({ result: isRefusal ? 'redis-refused' : 'unknown' }, batch.length);
+    counts.failed(isRefusal ? 'redis-refused' : 'unknown', batch.length);
     for (const { done } of batch) done(errors.unavailable({ retryAfterSeconds: 1, cause }));
   }
 

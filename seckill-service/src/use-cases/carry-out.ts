@@ -165,10 +165,11 @@ function countOperation(
   { kind }: Operation,
   result: 'done' | 'refused' | 'failed',
 ): void {
-  metrics
-    .counter('seckill_operations_total', 'Operations on live sales, and tries that failed', [
-      'kind',
-      'result',
-    ])
-    .inc({ kind, result });
+  operationsOf(metrics).inc({ kind, result });
 }
+
+export const operationsOf = (metrics: Metrics) =>
+  metrics.counter('seckill_operations_total', 'Operations on live sales, and tries that failed', [
+    'kind',
+    'result',
+  ]);

@@ -14,12 +14,11 @@ export async function noteRepair(
   if (repair.amount === 0) return;
   const { id: activityId, epoch } = activity;
   logger.warn('repaired', { activityId, epoch, ...repair });
-  metrics
-    .counter('seckill_repairs_total', 'What the reconciler repaired: reservations, and rebuilt sales', [
-      'kind',
-    ])
-    .inc({ kind: repair.kind }, repair.amount);
+  repairsOf(metrics).inc({ kind: repair.kind }, repair.amount);
   await repairLog
     .add(db.manager, activity, repair)
     .catch((error: unknown) => logger.warn('repair not written down', { activityId, error }));
 }
+
+export const repairsOf = (metrics: Metrics) =>
+  metrics.counter('seckill_repairs_total', 'What was repaired: reservations, and rebuilt sales', ['kind']);

@@ -188,11 +188,11 @@ export async function reject(
     await saleRecordLog.append(tx, activityId, { kind: 'REJECTED', payload });
     return true;
   });
-  if (isNew) rejections(metrics).inc({ reason });
+  if (isNew) rejectionsOf(metrics).inc({ reason });
   outbox.wake();
 }
 
-const rejections = (metrics: Metrics) =>
+export const rejectionsOf = (metrics: Metrics) =>
   metrics.counter('seckill_rejections_total', 'Purchases that Redis accepted and the ledger refused', [
     'reason',
   ]);

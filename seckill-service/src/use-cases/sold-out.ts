@@ -60,9 +60,9 @@ export function createSoldOutMemory(options: SoldOutMemoryOptions): SoldOutMemor
   const reading = new Set<string>();
   let forgotten = 0;
   const isCertain = ({ confirmedAt }: RememberedSale): boolean => now() - confirmedAt < ttlMs;
-  options.metrics.gauge('seckill_sold_out_sales', 'Sales that are answered from memory', [], (gauge) =>
-    gauge.set([...sales.values()].filter(isCertain).length),
-  );
+  options.metrics.gauge('seckill_sold_out_sales', 'Sales that are answered from memory', [], {
+    collect: (gauge) => gauge.set([...sales.values()].filter(isCertain).length),
+  });
 
   function confirm(sale: RememberedSale, { perUserLimit }: SoldOut, { at }: Asked): void {
     sale.perUserLimit = perUserLimit;
