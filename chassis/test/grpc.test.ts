@@ -9,6 +9,7 @@ import { internalTokenHeader } from '../src/internal-tokens';
 import { createMetrics } from '../src/metrics';
 import { currentContext, runInContext } from '../src/request-context';
 import { recordingLogger } from '../src/testing/logger';
+import { metricOf } from '../src/testing/metrics';
 import { createTestTokens } from '../src/testing/tokens';
 import { eventually } from '../src/testing/wait';
 
@@ -28,7 +29,7 @@ const closers: (() => Promise<void>)[] = [];
 
 type Say = NonNullable<ServedMethod<EchoDefinition['Say']>['unary']>;
 
-async function startServer(say: Say, port = 0) {
+async function startServer(say: Say, port = 0, metrics = createMetrics({ service: 'test' })) {
   const methods = {
     Say: { allow: ['order-service'], unary: say },
     Chat: {
@@ -53,14 +54,14 @@ async function startServer(say: Say, port = 0) {
     tokens: tokens.of('seckill-service'),
     errors,
     logger,
-    metrics: createMetrics({ service: 'test' }),
+    metrics,
   });
   await server.start();
   closers.push(server.stop);
   return server;
 }
 
-function clientOf(ports: number[], caller = 'order-service') {
+function clientOf(ports: number[], caller = 'order-service', metrics = createMetrics({ service: 'test' })) {
   const instances = ports.map((port) => ({ address: '127.0.0.1', http_port: 0, grpc_port: port }));
   const client = createGrpcClient({
     service: 'seckill-service',
@@ -68,7 +69,7 @@ function clientOf(ports: number[], caller = 'order-service') {
     discovery: createStaticDiscovery({ 'seckill-service': instances }),
     tokens: tokens.of(caller),
     errors,
-    metrics: createMetrics({ service: 'test' }),
+    metrics,
   });
   closers.push(client.stop);
   return client;
@@ -181,7 +182,10 @@ test('ten failures in a row open the breaker: the callee is left in peace, and a
     calls += 1;
     return isWell ? Promise.resolve(words) : Promise.reject(new Error('broken'));
   });
-  const client = clientOf([server.port()]);
+  const metrics = createMetrics({ service: 'test' });
+  const client = clientOf([server.port()], 'order-service', metrics);
+  const breaker = () => metricOf(metrics, 'grpc_client_breaker_open', { callee: 'seckill-service' });
+  expect(await breaker()).toBe(0);
   for (let call = 0; call < 10; call += 1) await client.call('Say', { text: '' }).catch(() => undefined);
   expect(calls).toBe(10);
 
@@ -190,9 +194,11 @@ test('ten failures in a row open the breaker: the callee is left in peace, and a
     meta: { breaker: 'open' },
   });
   expect(calls).toBe(10);
+  expect(await breaker()).toBe(1);
 
   isWell = true;
   expect(await eventually(() => client.call('Say', { text: 'again' }))).toEqual({ text: 'again' });
+  expect(await breaker()).toBe(0);
 });
 
 test('without an instance the call fails at once', async () => {
@@ -224,20 +230,30 @@ test('one request gets many answers; a caller that is not on the list gets none'
   expect(refused.code).toBe(grpc.status.PERMISSION_DENIED);
 });
 
-test('a stream is read only after its caller is verified', async () => {
-  const server = await startServer((words) => Promise.resolve(words));
+test('a stream is read only after its caller is verified, and counted for as long as it is open', async () => {
+  const metrics = createMetrics({ service: 'test' });
+  const server = await startServer((words) => Promise.resolve(words), 0, metrics);
+  const method = '/onrush.test.v1.Echo/Chat';
+  const open = () => metricOf(metrics, 'grpc_server_streams', { method });
+  const begun = (code: string) =>
+    metricOf(metrics, 'grpc_server_duration_seconds', { method, code, le: '+Inf' });
   const instance = instanceAt(server.port());
 
   const stream = await clientOf([server.port()]).openStream('Chat', instance);
   const echoed = new Promise((resolve) => stream.once('data', resolve));
   stream.write({ text: 'there?' });
   expect(await echoed).toEqual({ text: 'there?' });
+  expect(await open()).toBe(1);
   stream.end();
+  await eventually(async () => (await open()) === 0);
 
   const stranger = await clientOf([server.port()], 'notify-service').openStream('Chat', instance);
   const refused = new Promise<grpc.ServiceError>((resolve) => stranger.once('error', resolve));
   stranger.write({ text: 'let me in' });
   expect((await refused).code).toBe(grpc.status.PERMISSION_DENIED);
+  expect(await begun('OK')).toBe(1);
+  expect(await begun('PERMISSION_DENIED')).toBe(1);
+  expect(await open()).toBe(0);
 });
 
 test('a message above the limit is refused, and the next call is served', async () => {

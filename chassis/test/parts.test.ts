@@ -98,6 +98,17 @@ test('a counter that is counted apart takes what came since, at each scrape', as
   expect(await metrics.registry.metrics()).toContain('seen_total{of="all",service="s"} 5');
 });
 
+test('of a process its event loop is not averaged, and its limits are not added up', () => {
+  const { registry } = createMetrics({ service: 's', collectDefaults: true });
+  const aggregatorOf = (name: string) =>
+    (registry.getSingleMetric(name) as unknown as { aggregator: string }).aggregator;
+
+  expect(aggregatorOf('nodejs_eventloop_lag_p99_seconds')).toBe('max');
+  expect(aggregatorOf('nodejs_eventloop_lag_min_seconds')).toBe('min');
+  expect(aggregatorOf('process_max_fds')).toBe('min');
+  expect(aggregatorOf('process_start_time_seconds')).toBe('min');
+});
+
 test('keys carry namespace and service, and a tag where asked', () => {
   const keys = createKeys('t1', 'seckill');
 

@@ -1,13 +1,16 @@
 import { createDelayQueue } from '../src/delay-queue';
 import { createLocks } from '../src/lock';
 import { createMetrics } from '../src/metrics';
-import { loadScript } from '../src/redis';
+import { createRedis, loadScript } from '../src/redis';
+import { createRedisChannels } from '../src/redis-channels';
+import { duplicateUnrepeated } from '../src/redis-cluster';
 import { leaseWorkerId } from '../src/snowflake';
 import { createIds } from '../src/resources';
 import { defineErrors } from '../src/errors';
 import { releaseTogether } from '../src/testing/gate';
-import { testNamespace } from '../src/testing/infrastructure';
+import { infrastructure, testNamespace } from '../src/testing/infrastructure';
 import { silentLogger } from '../src/testing/logger';
+import { metricOf } from '../src/testing/metrics';
 import { createTestRedis, type TestRedis } from '../src/testing/redis';
 import { eventually } from '../src/testing/wait';
 
@@ -17,6 +20,33 @@ beforeAll(async () => {
   redis = await createTestRedis(testNamespace('redis'));
 });
 afterAll(() => redis.cleanup());
+
+test('a process shows all of its connections to Redis, and which of them are there', async () => {
+  const own = createMetrics({ service: 'test' });
+  const connection = createRedis({
+    url: infrastructure().redisUrl,
+    name: 'shown',
+    logger: silentLogger,
+    metrics: own,
+  });
+  const channels = createRedisChannels({ redis: connection, logger: silentLogger });
+  const hot = duplicateUnrepeated(connection);
+  const counts = () =>
+    Promise.all(
+      ['ready', 'connecting', 'closed'].map((state) => metricOf(own, 'redis_pool_connections', { state })),
+    );
+
+  expect(await counts()).toEqual([0, 0, 3]);
+  await connection.connect();
+  const connecting = channels.start();
+  expect(await counts()).toEqual([1, 1, 1]);
+  await connecting;
+  await hot.connect();
+  expect(await counts()).toEqual([3, 0, 0]);
+  await channels.stop();
+  await Promise.all([connection.quit(), hot.quit()]);
+  await eventually(async () => (await counts())[2] === 3);
+});
 
 describe('redis', () => {
   test('a script runs with the right number of keys, and after Redis forgot it', async () => {

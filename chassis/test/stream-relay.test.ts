@@ -2,6 +2,7 @@ import { createMetrics } from '../src/metrics';
 import { createStreamRelay, type StreamEntry, type StreamRelayOptions } from '../src/stream-relay';
 import { testNamespace } from '../src/testing/infrastructure';
 import { silentLogger } from '../src/testing/logger';
+import { metricOf } from '../src/testing/metrics';
 import { createTestRedis, type TestRedis } from '../src/testing/redis';
 import { eventually } from '../src/testing/wait';
 
@@ -46,6 +47,35 @@ test('entries of several streams are handled in order, and gone afterwards', asy
   await relay.stop();
 
   for (const stream of streams) expect(seen[stream]).toEqual(Array.from({ length: 50 }, (_, n) => String(n)));
+});
+
+test('how long the oldest entry has waited is seen while its handler hangs, and 0 when nothing does', async () => {
+  const stream = redis.keys('s00');
+  const own = createMetrics({ service: 'test' });
+  const lag = () => metricOf(own, 'stream_relay_lag_seconds');
+  const hold = Promise.withResolvers<void>();
+  await redis.redis.xadd(stream, `${Date.now() - 60_000}-1`, 'n', '1');
+  const relay = relayOf([stream], () => hold.promise, { metrics: own });
+
+  expect(await lag()).toBe(0);
+  await relay.start();
+  await eventually(async () => ((await lag()) ?? 0) >= 60);
+  hold.resolve();
+  await eventually(async () => (await lag()) === 0);
+  await relay.stop();
+});
+
+test('a stream that cannot be read is behind for as long', async () => {
+  const own = createMetrics({ service: 'test' });
+  const stream = redis.keys('no-stream');
+  await redis.redis.set(stream, 'something else');
+  const relay = relayOf([stream], () => Promise.resolve(), { metrics: own });
+
+  await relay.start();
+  await eventually(async () => ((await metricOf(own, 'stream_relay_lag_seconds')) ?? 0) > 0.2);
+  await redis.redis.del(stream);
+  await eventually(async () => (await metricOf(own, 'stream_relay_lag_seconds')) === 0);
+  await relay.stop();
 });
 
 test('entries leave their stream the way that they are told to, and are handled again where that fails', async () => {

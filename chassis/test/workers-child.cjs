@@ -10,6 +10,8 @@ const { z } = require('zod');
 function createApp(config, { metrics }) {
   process.stdout.write(`created in ${process.pid}\n`);
   const answered = metrics.counter('answered_total', 'Requests', ['path']);
+  metrics.gauge('added_up', 'What each worker has of its own').set(7);
+  metrics.gauge('known_to_all', 'What all workers say', [], { ofWorkers: 'max' }).set(7);
   const server = createServer(serverLimits, (request, response) => {
     answered.inc({ path: request.url });
     if (request.url === '/hang') {

@@ -94,6 +94,8 @@ test('two workers answer on one port, and what they count is added up', async ()
   expect(seen).not.toContain(service.child.pid);
   expect(await service.metric('answered_total', 'path="/"')).toBe(requests);
   expect(await service.metric('answered_total', 'service="test-service"')).toBe(requests);
+  expect(await service.metric('added_up')).toBe(14);
+  expect(await service.metric('known_to_all')).toBe(7);
   expect(await service.liveness()).toBe(200);
 });
 

@@ -36,5 +36,5 @@ export function createApp(config: Config, runtime: Runtime): App {
 
 /** What counts where it happens, which is seldom: from its first scrape on a process says that it was not yet. */
 function showFromTheStart({ metrics }: Runtime): void {
-  for (const of of [operationsOf, repairsOf, rejectionsOf]) of(metrics);
+  for (const counterOf of [operationsOf, repairsOf, rejectionsOf]) counterOf(metrics);
 }

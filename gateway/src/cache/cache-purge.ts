@@ -36,6 +36,11 @@ export function createCachePurge(deps: {
     return Promise.resolve();
   });
 
+  const newConsumer = () =>
+    broker.subscribe({ group: 'gateway-cache', broadcast: true, handlers: [purgeChanged] });
+  /** Made before Kafka is there, so that its metrics are. */
+  let unused: Consumer | undefined = newConsumer();
+
   async function untilDone(work: () => Promise<void>, undo: () => Promise<void>): Promise<void> {
     while (!stopping.signal.aborted) {
       try {
@@ -50,8 +55,8 @@ export function createCachePurge(deps: {
   }
 
   async function subscribe(): Promise<void> {
-    const group = { group: 'gateway-cache', broadcast: true } as const;
-    consumer = broker.subscribe({ ...group, handlers: [purgeChanged] });
+    consumer = unused ?? newConsumer();
+    unused = undefined;
     await consumer.start();
   }
 
