@@ -226,3 +226,11 @@ test('the management port tells the probes the truth', async () => {
   expect((await get('/elsewhere')).status).toBe(404);
   await management.stop();
 });
+
+test('a method that nobody has defined is no series of its own', async () => {
+  await fetch(`http://127.0.0.1:${server.port()}/api/v1/things`, { method: 'PROPFIND' });
+
+  const page = await metrics.registry.metrics();
+  expect(page).not.toContain('PROPFIND');
+  expect(page).toMatch(/http_server_duration_seconds_count{[^}]*method="OTHER"/);
+});

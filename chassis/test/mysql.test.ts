@@ -3,21 +3,13 @@ import { z } from 'zod';
 import { claimEvent, claimEvents, inboxMigrationSql } from '../src/inbox';
 import { newEvent } from '../src/message-broker';
 import { createMetrics } from '../src/metrics';
-import {
-  createDataSource,
-  idList,
-  inTransaction,
-  insertRows,
-  isDuplicateKey,
-  runMigrations,
-} from '../src/mysql';
+import { idList, inTransaction, insertRows, isDuplicateKey, runMigrations } from '../src/mysql';
 import { createOutbox, outboxBatchesMigrationSql, outboxMigrationSql } from '../src/outbox';
 import { createTestBroker, type TestBroker } from '../src/testing/broker';
 import { createTestDatabase, type TestDatabase } from '../src/testing/database';
 import { releaseTogether } from '../src/testing/gate';
 import { testNamespace } from '../src/testing/infrastructure';
 import { silentLogger } from '../src/testing/logger';
-import { metricOf } from '../src/testing/metrics';
 import { eventually } from '../src/testing/wait';
 
 class CreateTables1700000000001 implements MigrationInterface {
@@ -303,61 +295,4 @@ describe('outbox', () => {
     await eventually(() => received.length === 1);
     await outbox.stop();
   });
-
-  test('how much waits, and for how long, is seen while the relay runs, and 0 when it is gone', async () => {
-    const kept = { ...thing, type: 'thing.late' };
-    let away = true;
-    const flaky = {
-      ...kafka.broker,
-      publish: (events: Parameters<typeof kafka.broker.publish>[0]) =>
-        away ? Promise.reject(new Error('away')) : kafka.broker.publish(events),
-    };
-    const own = createMetrics({ service: 'test' });
-    const outbox = createOutbox({
-      db: database.db,
-      broker: flaky,
-      logger: silentLogger,
-      metrics: own,
-      pollMs: 50,
-    });
-    const pending = () => metricOf(own, 'outbox_pending_events');
-    const lag = () => metricOf(own, 'outbox_lag_seconds');
-    const minuteAgo = new Date(Date.now() - 60_000);
-
-    expect(await pending()).toBeUndefined();
-    const [oldest, other] = [newEvent(kept, 'k', { n: 1 }), newEvent(kept, 'k', { n: 2 })];
-    await inTransaction(database.db, (tx) => outbox.add(tx, [{ ...oldest, occurredAt: minuteAgo }, other]));
-    await outbox.start();
-    expect(await pending()).toBe(2);
-    expect(await lag()).toBeGreaterThanOrEqual(60);
-    expect(await lag()).toBeLessThan(90);
-
-    away = false;
-
-    await eventually(async () => (await pending()) === 0, { timeoutMs: 10_000 });
-    expect(await lag()).toBe(0);
-    await outbox.stop();
-  }, 30_000);
-});
-
-test('a pool shows who has its connections, and who waits for one', async () => {
-  const own = createMetrics({ service: 'test' });
-  const { url, type } = database;
-  const db = await createDataSource({ url, type, entities: [], poolSize: 2, metrics: own }).initialize();
-  const counts = async () =>
-    Promise.all(
-      ['open', 'in_use', 'waiting', 'limit'].map((what) => metricOf(own, `mysql_connections_${what}`)),
-    );
-  const runners = [db.createQueryRunner(), db.createQueryRunner(), db.createQueryRunner()];
-  await Promise.all([runners[0]?.connect(), runners[1]?.connect()]);
-  const third = runners[2]?.connect();
-
-  expect(await counts()).toEqual([2, 2, 1, 2]);
-  await runners[0]?.release();
-  await third;
-  await runners[1]?.release();
-  expect(await counts()).toEqual([2, 1, 0, 2]);
-  await runners[2]?.release();
-  await db.destroy();
-  expect(await counts()).toEqual([0, 0, 0, 2]);
 });

@@ -6,7 +6,7 @@ import { judge } from '../src/checks/invariants';
 import { waitUntilSettled } from '../src/checks/settled';
 import { cancel, newHistory, pay, tryToBuy, waitForOrder, type Ticket } from '../src/sale-client';
 import { startTestFleet, type TestFleet } from './fleet';
-import { found, listedRoutes, rows, text } from './pages';
+import { listedRoutes } from './pages';
 
 let world: TestFleet;
 let buyers: Buyer[];
@@ -188,15 +188,4 @@ test('the document has every route that the page of the public API lists, for wh
   // OpenAPI has no word for a signature over the body.
   const listed = listedRoutes().map(({ at, auth }) => `${at} ${auth === 'S' ? '—' : auth}`);
   expect(published.sort()).toEqual(listed.sort());
-});
-
-test('the gateway’s README names every metric of a gateway that serves, and no other', async () => {
-  const answer = await fetch(`http://127.0.0.1:${world.fleet.ports['gateway']?.management}/metrics`);
-  // What prom-client tells of the process and of Node; and a primary, where there is one, of its workers.
-  const served = found(await answer.text(), /^# TYPE (\w+) /gm).filter(
-    (name) => !/^(process|nodejs|worker)_/.test(name),
-  );
-  const named = rows(text('gateway', 'README.md'), /^`[a-z_]+`/).map(([cell = '']) => cell);
-
-  expect(found(named.join(), /`(\w+)`/g)).toEqual(served);
 });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { processNames, services } from '../../deploy/local/fleet';
 import { openActivity, until } from '../src/activity';
 import { createApi, type Api } from '../src/api';
 import { logInSeeded, seedBuyers, type Buyer } from '../src/buyers';
@@ -9,6 +10,7 @@ import { inParallel } from '../src/parallel';
 import { newHistory, tryToBuy, type SaleHistory } from '../src/sale-client';
 import { startTestFleet, type TestFleet } from './fleet';
 import { beginPurchase, doubledIn, gatewayOf, isRefused } from './gateway-workers';
+import { listedMetrics, parsePage, unlisted } from './metrics-page';
 
 const everybody = { address: null };
 const window = { quota: 100, window_seconds: 600 };
@@ -76,6 +78,26 @@ test('a sale through two workers: both sell, nothing is oversold or lost, and on
     await gateway.metric('http_server_duration_seconds_count', 'route="/api/v1/seckill/activities/:id/buy"'),
   ).toBe(tries);
 }, 60_000);
+
+test('what every process serves is what docs/metrics.md lists, and no other', async () => {
+  const pages = await Promise.all(
+    processNames.map(async (name) => {
+      const answer = await fetch(`http://127.0.0.1:${world.fleet.ports[name]?.management}/metrics`);
+      return {
+        service: name === 'seckill-worker' ? 'seckill-service' : name,
+        ...parsePage(await answer.text()),
+      };
+    }),
+  );
+
+  for (const service of services) {
+    const ofService = pages.filter((page) => page.service === service);
+    const listed = listedMetrics(service);
+    const types = new Map(ofService.flatMap((page) => [...page.types]));
+    expect([service, types]).toEqual([service, new Map(listed.map(({ name, type }) => [name, type]))]);
+    expect(ofService.flatMap((page) => unlisted(listed, page))).toEqual([]);
+  }
+});
 
 test('the workers share a limit: together they give what one would', async () => {
   const many = createApi(world.fleet.gatewayUrl, 64);

@@ -64,6 +64,13 @@ test('a buyer of the canary’s cohort buys at the canary, everybody else at the
   expect(await metric(/gateway_buy_requests_total{version="1.0.0"[^}]*} (\d+)/)).toBe(
     askedOf(played.first) + askedOf(played.second),
   );
+  const ofCanary = /{upstream="seckill-service",version="2.0.0",code="202"[^}]*} (\d+)/.source;
+  expect(await metric(new RegExp(`gateway_upstream_answers_total${ofCanary}`))).toBe(canaryAsked + 1);
+  expect(
+    await metric(
+      /gateway_upstream_duration_seconds_count{[^}]*upstream="seckill-service",version="2.0.0"[^}]*} (\d+)/,
+    ),
+  ).toBeGreaterThan(0);
 });
 
 test('the span of a purchase tells the version that answered', async () => {
@@ -102,6 +109,10 @@ test('an instance that takes purchases and answers none hurts a handful', async 
   expect(statuses.filter((status) => status === 504).length).toBeLessThanOrEqual(5);
   expect(statuses.filter(isAnswered).length).toBeGreaterThanOrEqual(7);
   expect(askedOf(played.first) - before).toBeLessThanOrEqual(5);
+  const without = statuses.filter((status) => status === 504).length;
+  expect(await metric(/gateway_upstream_answers_total{[^}]*version="1.0.0",code="none"[^}]*} (\d+)/)).toBe(
+    without,
+  );
   played.first.decide = () => ({ orderNo: '1', reservationId: '2' });
   const silent = askedOf(played.first);
   await eventually(async () => (await buy()).status === 202 && askedOf(played.first) > silent + 2);

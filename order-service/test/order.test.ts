@@ -68,6 +68,9 @@ test('300 reservations become 300 orders; delivered again they change nothing', 
   expect(
     await fixture.count('order_items', 'order_id IN (SELECT id FROM orders WHERE activity_id = 300)'),
   ).toBe(301);
+  // One for each order, from when Redis accepted its purchase.
+  const waited = { source: 'seckill', le: '+Inf' };
+  expect(await fixture.metric('order_create_duration_seconds', waited)).toBe(301);
   // They are gone a moment after they were heard.
   await eventually(async () => (await fixture.count('outbox_batches')) === 0);
 });

@@ -27,6 +27,8 @@ test('an ordinary order takes our prices, reserves its stock, and the same key g
   expect(JSON.stringify(again.body.data)).toBe(JSON.stringify(first.body.data));
   expect(other.body.code).toBe(errors.idempotencyKeyReused.definition.code);
   expect(fixture.products.reserved.filter((id) => id === first.body.data.id)).toHaveLength(1);
+  const waited = { source: 'cart', le: '+Inf' };
+  expect(await fixture.metric('order_create_duration_seconds', waited)).toBe(1);
 });
 
 test('20 parallel requests under one key place one order', async () => {

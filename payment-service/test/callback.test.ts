@@ -156,10 +156,13 @@ test.each([
   const payment = await fixture.pending();
   const report = reportOf(payment, changes);
   const before = await everything();
+  const counted = () => fixture.metric('payment_anomalies_total', { reason: reason.replace(' ', '-') });
+  expect(await counted()).toBe(0);
 
   const answer = await fixture.callback(report);
 
   expect(answer).toEqual({ status: 400, text: 'fail' });
+  expect(await counted()).toBe(1);
   expect(await everything()).toEqual(before);
   expect(await anomaliesOf(report.payment_no)).toEqual([reason]);
 });

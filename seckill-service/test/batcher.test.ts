@@ -1,6 +1,7 @@
 import { createMetrics } from '@onrush/chassis/metrics';
 import type { Logger } from '@onrush/chassis/logger';
 import { recordingLogger, silentLogger } from '@onrush/chassis/testing/logger';
+import { metricOf } from '@onrush/chassis/testing/metrics';
 import type { Decision } from '../src/data/live-sale';
 import { errors } from '../src/errors';
 import { createBuyBatcher, type BuyOutcome } from '../src/use-cases/buy';
@@ -34,7 +35,8 @@ function startBatcher(nextId: () => string = () => '7', logger: Logger = silentL
     logger,
     metrics,
   });
-  return { batcher, runs };
+  const metric = (name: string, labels?: Record<string, string>) => metricOf(metrics, name, labels);
+  return { batcher, runs, metric };
 }
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 afterEach(() => jest.restoreAllMocks());
@@ -128,4 +130,42 @@ test('a Redis that takes no writes is logged once, until it has taken one again'
   }
 
   expect(lines).toHaveLength(2);
+});
+
+test('a purchase is counted when it is asked for, and once more by what came of it', async () => {
+  const { batcher, runs, metric } = startBatcher();
+  const submit = () => batcher.submit(purchase, () => undefined);
+  const counts = () =>
+    Promise.all([
+      metric('seckill_request_total'),
+      metric('seckill_success_total'),
+      metric('seckill_fail_reason', { reason: 'sold-out' }),
+      metric('seckill_fail_reason', { reason: 'redis-refused' }),
+      metric('seckill_fail_reason', { reason: 'queue-full' }),
+    ]);
+  expect(await counts()).toEqual([0, 0, 0, 0, 0]);
+
+  for (let purchases = 0; purchases < 11; purchases += 1) submit();
+  await turn();
+  runs[0]?.([{ accepted: true, reservationId: '1', orderNo: '2' }]);
+  await turn();
+  expect(await counts()).toEqual([11, 1, 0, 0, 1]);
+  runs[1]?.([{ accepted: false, reason: 'sold-out' }]);
+  await turn();
+  runs[2]?.(new Error('OOM command not allowed'));
+  await turn();
+
+  expect(await counts()).toEqual([11, 1, 1, 1, 1]);
+  // Nothing is counted twice by whoever looks twice.
+  expect(await counts()).toEqual([11, 1, 1, 1, 1]);
+});
+
+test('what cannot be numbered is counted, too', async () => {
+  const { batcher, metric } = startBatcher(() => {
+    throw new Error('no number');
+  });
+
+  batcher.submit(purchase, () => undefined);
+
+  expect(await metric('seckill_fail_reason', { reason: 'not-numbered' })).toBe(1);
 });

@@ -11,6 +11,7 @@ import { createTestBroker, type TestBroker } from './broker';
 import { createTestDatabase } from './database';
 import { infrastructure, testNamespace } from './infrastructure';
 import { silentLogger } from './logger';
+import { metricOf } from './metrics';
 import { createTestRedis, type TestRedis } from './redis';
 import { createTestHttpClient, freePort, startTestService, type TestHttpClient } from './service';
 import { createTestTokens, type TestTokens } from './tokens';
@@ -28,6 +29,8 @@ export interface ServiceFixture<C> {
   db: DataSource;
   redis: TestRedis;
   kafka: TestBroker;
+  /** What a scrape of the service would say of the first series with these labels. */
+  metric(name: string, labels?: Record<string, string>): Promise<number | undefined>;
   /** Stops the service and starts it again, on the same ports and data. */
   restart(changes?: Partial<C>): Promise<void>;
   stopService(): Promise<void>;
@@ -112,6 +115,7 @@ export async function startServiceFixture<C extends object>(
     db: database.db,
     redis,
     kafka,
+    metric: (name, labels) => metricOf(running.metrics, name, labels),
     async restart(changes = {}) {
       await running.stop();
       running = await startTestService(options.createApp, { ...config, ...changes });

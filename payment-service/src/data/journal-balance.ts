@@ -8,7 +8,6 @@ interface Page {
   young: string | null;
 }
 
-const linesAtOnce = 100_000;
 /** Numbers are given before they are committed: so long a line with a lower one may still come. */
 const settledMs = 10_000;
 const allNumbers = '18446744073709551615';
@@ -17,7 +16,10 @@ const allNumbers = '18446744073709551615';
  * Debits less credits of the whole journal. It goes on where it stood, and adds up so many lines at most each time, however long the journal is; until
  * it has come to the end it says nothing. The lines of an entry are written together, and so are either all in the sum or none.
  */
-export function createJournalBalance(db: DataSource): () => Promise<number | undefined> {
+export function createJournalBalance(
+  db: DataSource,
+  { linesAtOnce = 100_000 } = {},
+): () => Promise<number | undefined> {
   let passed = '0';
   let balance = 0;
 
