@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectProcess } from './process-metrics';
 
 type Collect<M> = (metric: M) => void | Promise<void>;
 
@@ -72,17 +73,6 @@ export function createMetrics(options: { service: string; collectDefaults?: bool
       once(name, () => new Histogram({ ...shape(name, help, labels), buckets: [...buckets] })),
   };
 }
-
-/** What prom-client knows of a process. Of several workers it would average their delays, so that one that stands still is not seen, and add up their limits. */
-function collectProcess(registry: Registry): void {
-  collectDefaultMetrics({ register: registry });
-  for (const metric of registry.getMetricsAsArray() as { name: string; aggregator?: string }[]) {
-    if (metric.name.startsWith('nodejs_eventloop_lag')) metric.aggregator = 'max';
-    if (minimums.includes(metric.name)) metric.aggregator = 'min';
-  }
-}
-
-const minimums = ['nodejs_eventloop_lag_min_seconds', 'process_start_time_seconds', 'process_max_fds'];
 
 /** prom-client hands the metric over as `this`. */
 const collectedBy = <M>(collect: Collect<M> | undefined) =>

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { z } from 'zod';
 import { createStaticDiscovery } from '../src/discovery';
 import { AppError } from '../src/errors';
@@ -5,7 +7,9 @@ import { createMetrics } from '../src/metrics';
 import { newEvent } from '../src/message-broker';
 import { createKeys, loadScript } from '../src/redis';
 import { createSnowflake, snowflakeTime } from '../src/snowflake';
+import { metricOf } from '../src/testing/metrics';
 import { createTestTokens } from '../src/testing/tokens';
+import { eventually } from '../src/testing/wait';
 
 describe('internal tokens', () => {
   const tokens = createTestTokens();
@@ -107,6 +111,17 @@ test('of a process its event loop is not averaged, and its limits are not added 
   expect(aggregatorOf('nodejs_eventloop_lag_min_seconds')).toBe('min');
   expect(aggregatorOf('process_max_fds')).toBe('min');
   expect(aggregatorOf('process_start_time_seconds')).toBe('min');
+});
+
+test('every garbage collection is counted, also those that Node tells of together', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const metrics = createMetrics({ service: 's', collectDefaults: true });
+  const collections = () => metricOf(metrics, 'nodejs_gc_duration_seconds', { kind: 'major', le: '+Inf' });
+
+  for (let times = 0; times < 5; times += 1) collect();
+
+  await eventually(async () => ((await collections()) ?? 0) >= 5);
 });
 
 test('keys carry namespace and service, and a tag where asked', () => {
