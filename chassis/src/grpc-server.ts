@@ -159,13 +159,12 @@ function createWrapper(options: GrpcServerOptions) {
     begin: { allow: string[]; handle: (stream: S, caller: VerifiedCaller) => void },
   ): void {
     const end = duration.startTimer({ method: path });
+    streams.inc({ method: path });
+    stream.once('close', () => streams.dec({ method: path }));
     authenticate(stream.metadata, begin.allow)
       .then((caller) => {
         begin.handle(stream, caller);
         end({ code: 'OK' });
-        if (stream.destroyed) return;
-        streams.inc({ method: path });
-        stream.once('close', () => streams.dec({ method: path }));
       })
       .catch((error: unknown) => {
         const answer = failed(path, error);

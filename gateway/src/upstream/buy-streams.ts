@@ -136,7 +136,6 @@ export function createBuyStreams(options: {
     const unknown = errors.deadlineExceeded();
     for (let oldest = waiting.takeOldest(); oldest; oldest = waiting.takeOldest())
       settle(line, oldest, oldest.hasKey ? again : unknown);
-    line.measure.flush();
   }
 
   function update(instances: Instance[]): void {
@@ -175,6 +174,7 @@ export function createBuyStreams(options: {
       const late = errors.deadlineExceeded(oldest.hasKey ? { retryAfterSeconds: 1 } : {});
       settle(line, waiting.takeOldest(), late);
     }
+    // Also of those whose stream broke.
     line.measure.flush();
   }
 

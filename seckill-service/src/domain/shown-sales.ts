@@ -1,6 +1,6 @@
 import type { Activity } from './activity';
 
-/** Each activity has series of its own, in every store of metrics: of more than these at once, the others have none. */
+/** Each has series of its own, in every store of metrics: of more than these at once, the others have none. */
 export const mostShown = 100;
 
 /** Those that are warmed up and not over, the last to start first. */

@@ -5,7 +5,6 @@ import { createRounds } from '@onrush/chassis/rounds';
 import { createSharedReads } from '@onrush/chassis/shared-reads';
 import type { ActivityRepository } from '../data/activity-repository';
 import type { Admission } from '../data/waiting-rooms';
-import { mostShown } from '../domain/shown-sales';
 import { admitWaiting, hasRoom, type ActivityWithRoom, type AdmitWaiting } from '../use-cases/admit-waiting';
 
 /** New sales are noticed this late at most: their rooms open long before they admit anybody. */
@@ -51,7 +50,7 @@ export function createAdmissions(
     seenRooms = new Map(admissions.map(([activity, { born }]) => [activity, born]));
     waiting.reset();
     rate.reset();
-    for (const [activity, { issued, admitted, rate: perSecond }] of admissions.slice(0, mostShown)) {
+    for (const [activity, { issued, admitted, rate: perSecond }] of admissions) {
       waiting.set({ activity }, Math.max(0, issued - admitted));
       rate.set({ activity }, perSecond);
     }

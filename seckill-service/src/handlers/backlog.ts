@@ -3,7 +3,6 @@ import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
 import type { Backlog } from '../data/backlog';
 import { activityOf } from '../domain/bucket';
-import { mostShown } from '../domain/shown-sales';
 import { saleOf } from './stream';
 
 const readEveryMs = 1_000;
@@ -21,10 +20,8 @@ export function createBacklogGauge(options: {
   options.metrics.gauge('seckill_backlog', 'Purchases that wait in Redis to be recorded', ['activity'], {
     ofWorkers: 'max',
     collect: (gauge) => {
-      const shown = new Set([...counts.keys()].map(activityOf).slice(0, mostShown));
       gauge.reset();
-      for (const [sale, count] of counts)
-        if (shown.has(activityOf(sale))) gauge.inc({ activity: activityOf(sale) }, count);
+      for (const [sale, count] of counts) gauge.inc({ activity: activityOf(sale) }, count);
     },
   });
 

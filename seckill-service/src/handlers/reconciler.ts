@@ -1,7 +1,6 @@
 import type { Component } from '@onrush/chassis/lifecycle';
 import { createRounds } from '@onrush/chassis/rounds';
 import { isBeingWarmedUp, type Activity } from '../domain/activity';
-import { mostShown } from '../domain/shown-sales';
 import { createSaleGuard, type GuardSale, type SaleGuard } from '../use-cases/guard-sale';
 import type { Measurement } from '../use-cases/measure-stock';
 import { newCourse, reconcileInTurn, type Course, type Reconcile } from '../use-cases/reconcile';
@@ -19,8 +18,6 @@ export function createReconciler(
   const { activities, logger, metrics } = deps;
   const guard = createSaleGuard(deps);
   const courses = new Map<string, Course>();
-  /** Those that the gauge has. */
-  const differing = new Set<string>();
   const difference = metrics.gauge(
     'seckill_stock_difference',
     'Units that Redis would sell beyond what there is, or, below 0, that it does not offer',
@@ -57,11 +54,7 @@ export function createReconciler(
   }
 
   function show({ activity, equation, ledger }: Measurement): void {
-    const isShown = differing.has(activity.id) || differing.size < mostShown;
-    if (equation && isShown) {
-      differing.add(activity.id);
-      difference.set({ activity: activity.id }, equation.difference);
-    }
+    if (equation) difference.set({ activity: activity.id }, equation.difference);
     if (ledger) deps.onCounted(activity, ledger.queued + ledger.ordered);
   }
 
@@ -70,7 +63,6 @@ export function createReconciler(
     for (const id of courses.keys()) {
       if (known.has(id)) continue;
       courses.delete(id);
-      differing.delete(id);
       difference.remove({ activity: id });
     }
   }
