@@ -24,6 +24,8 @@ export interface EdgeOptions {
   grpc: ServedService[];
   tokens: InternalTokens;
   discovery: Discovery;
+  /** The bearer tokens of programs that some routes are for. */
+  programs?: Record<string, string>;
   logger: Logger;
   metrics: Metrics;
 }

@@ -4,8 +4,11 @@ import type { User } from './request-context';
 
 export type Method = 'get' | 'post' | 'put' | 'delete';
 
-/** Who may call a route: anybody, a logged-in user, a user with this permission, or a provider that signs the raw body. */
-export type Access = 'public' | 'user' | 'signature' | { permission: string };
+/**
+ * Who may call a route: anybody, a logged-in user, a user with this permission, a provider that signs the raw body; or, past the gateway, a program that
+ * is none of ours, and has a token of its own.
+ */
+export type Access = 'public' | 'user' | 'signature' | { permission: string } | { program: string };
 
 type Shape = z.ZodObject | undefined;
 type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined;
@@ -40,7 +43,7 @@ export interface RouteInput<P, Q, B, A> {
   params: P;
   query: Q;
   body: B;
-  user: A extends 'public' | 'signature' ? User | undefined : User;
+  user: A extends 'public' | 'signature' | { program: string } ? User | undefined : User;
   /** The unquoted Idempotency-Key header, at most 255 characters. */
   idempotencyKey: string | undefined;
   rawBody: Buffer;

@@ -16,6 +16,7 @@ import { internalTokenHeader, type InternalTokens } from './internal-tokens';
 import type { Component } from './lifecycle';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
+import { isForProgram, verifyProgram } from './program-caller';
 import { currentContext, requestIdOf, runInContext, traceIdOf, type User } from './request-context';
 import { longLived } from './spans';
 import { asAppError } from './transient';
@@ -30,6 +31,8 @@ export interface HttpServerOptions {
   metrics: Metrics;
   /** The services that may call; the gateway is the only one that does. */
   allow?: string[];
+  /** The bearer tokens of programs that some routes are for; without one, those routes are for nobody. */
+  programs?: Record<string, string>;
   bodyLimitBytes?: number;
   /** Served as `/openapi.json` to the callers that may call. */
   openApi?: () => unknown;
@@ -79,7 +82,10 @@ export function createHttpApp(options: HttpServerOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use(inContext, accessLog(options.logger, options.metrics), verifyCaller(options));
+  app.use(inContext, accessLog(options.logger, options.metrics));
+  for (const { path, spec } of options.routes)
+    if (isForProgram(spec.access)) app.all(path, verifyProgram(spec.access.program, options));
+  app.use(verifyCaller(options));
   const byPath = Map.groupBy(options.routes, (route) => route.path);
   for (const [path, routes] of byPath) {
     for (const route of routes)
@@ -145,6 +151,7 @@ export function accessLog(logger: Logger, metrics: Metrics): RequestHandler {
 
 function verifyCaller({ tokens, errors, allow = ['gateway'] }: HttpServerOptions): RequestHandler {
   return async (request, _response, next) => {
+    if (currentContext()?.caller) return next();
     const token = request.get(internalTokenHeader);
     if (!token) throw errors.unauthenticated();
     const caller = await tokens.verify(token).catch((cause: unknown) => {
@@ -206,7 +213,7 @@ function beginStream(answer: StreamAnswer, { method }: Request, response: Respon
 }
 
 function authorize(access: Access, user: User | undefined, errors: CommonErrors): User | undefined {
-  if (access === 'public' || access === 'signature') return user;
+  if (access === 'public' || access === 'signature' || isForProgram(access)) return user;
   if (!user) throw errors.unauthenticated();
   if (typeof access === 'object' && !hasPermission(user, access.permission)) {
     throw errors.permissionDenied({ meta: { permission: access.permission } });

@@ -58,7 +58,7 @@ function contentOf({ bare, reply }: Route['spec']) {
 /** What a token has to carry; OpenAPI 3.1 lets a scheme without scopes name it. Undefined where no token is needed. */
 function permissionsOf(access: Access): string[] | undefined {
   if (access === 'user') return [];
-  return typeof access === 'object' ? [access.permission] : undefined;
+  return typeof access === 'object' && 'permission' in access ? [access.permission] : undefined;
 }
 
 const envelope = (data: z.ZodType) =>

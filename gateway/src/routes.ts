@@ -187,6 +187,7 @@ export const routes: GatewayRoute[] = [
   notify.user('GET', '/notifications/unread-count'),
   notify.user('POST', '/notifications/:id/read'),
   notify.user('POST', '/notifications/read-all'),
+  notify.staff('alert.read')('GET', '/admin/alerts'),
 ];
 
 /** The services that a route may lead to. */

@@ -3,6 +3,7 @@ import { createFoundation } from '@onrush/chassis/foundation';
 import type { App, Runtime } from '@onrush/chassis/service';
 import type { Config } from './config';
 import { errors } from './errors';
+import { alertInbox, alertmanager, alertWebhook } from './handlers/alerts';
 import { eventHandlers } from './handlers/events';
 import { httpRoutes } from './handlers/http';
 
@@ -19,7 +20,8 @@ export function createApp(config: Config, runtime: Runtime): App {
     service,
     config,
     errors,
-    routes: httpRoutes(deps),
+    routes: [...httpRoutes(deps), alertInbox(deps), alertWebhook(deps)],
+    programs: { [alertmanager]: config.alertWebhookToken },
     grpc: [],
   });
   const consumer = foundation.broker.subscribe({ group: service, handlers: eventHandlers(deps), restFactor });

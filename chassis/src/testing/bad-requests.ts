@@ -32,7 +32,7 @@ export function badRequestsOf(routes: Route[], http: TestHttpClient, user: User)
       bad.push({ name: `${target}: ${name}`, status, send });
     if (access !== 'public')
       add('nobody logged in', 401, () => http.call(target, { ...(body && { body: {} }), headers }));
-    if (typeof access === 'object')
+    if (typeof access === 'object' && 'permission' in access)
       add('no permission', 403, () => http.call(target, { user, ...(body && { body: {} }), headers }));
     if (body) {
       add('malformed JSON', 400, () => http.call(target, { user: admin, rawBody: '{"a":', headers }));
