@@ -43,7 +43,7 @@ export function createApp(config: Config, runtime: Runtime): App {
     db,
     secret: config.keyEncryptionSecret,
     lifeSeconds: config.accessTokenSeconds,
-    logger,
+    ...runtime,
   });
   const deps = {
     db,

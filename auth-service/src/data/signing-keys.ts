@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import { exportJWK, generateKeyPair, importJWK, SignJWT, type CryptoKey, type JWK } from 'jose';
 import type { Component } from '@onrush/chassis/lifecycle';
 import type { Logger } from '@onrush/chassis/logger';
+import type { Metrics } from '@onrush/chassis/metrics';
 import { insertRows } from '@onrush/chassis/mysql';
 import { seal, unseal } from '@onrush/chassis/sealed';
 
@@ -40,9 +41,16 @@ export function createSigningKeys(options: {
   secret: string;
   lifeSeconds: number;
   logger: Logger;
+  metrics: Metrics;
 }): SigningKeys {
   const { db, lifeSeconds, logger } = options;
   const secret = Buffer.from(options.secret, 'base64');
+  const created = options.metrics.gauge(
+    'auth_signing_key_created_seconds',
+    'When the key that signs access tokens was made, in seconds since 1970',
+    [],
+    { ofWorkers: 'max' },
+  );
   let current: { kid: string; key: CryptoKey } | undefined;
   let published: JWK[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -76,6 +84,7 @@ export function createSigningKeys(options: {
     if (!signing) throw new Error('no signing key');
     const privateJwk = JSON.parse(unsealKey(signing.sealed_private_jwk, secret)) as JWK;
     current = { kid: signing.kid, key: (await importJWK(privateJwk, 'EdDSA')) as CryptoKey };
+    created.set(signing.created_at.getTime() / 1_000);
     const isNewlySigning = ageMs(signing) - publishedBeforeUseMs < publishedAfterUseMs;
     const needed = isNewlySigning ? rows : rows.slice(0, rows.indexOf(signing) + 1);
     published = needed.map((row) => JSON.parse(row.public_jwk) as JWK);
