@@ -15,8 +15,6 @@ export interface RecordAlerts {
 export async function recordAlerts(deps: RecordAlerts, reports: AlertReport[]): Promise<void> {
   const now = new Date();
   const alerts = reports.map((report) => createAlert(report, { id: deps.ids.nextId(), now }));
-  // Two deliveries at once take their rows in one order, and never wait for each other.
-  alerts.sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1));
   await inTransaction(deps.db, async (tx) => {
     for (const alert of alerts) await alertRepository.save(tx, alert);
   });
