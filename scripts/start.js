@@ -36,7 +36,7 @@ async function start(progress, flags) {
   const endWatch = supervise(progress, fleet);
   const demoStatus = flags['no-demo'] ? 0 : await demo(servers);
   if (signal.came) return signal.end;
-  for (const [name, url] of Object.entries(dev.urls)) progress.say(`  ${name.padEnd(10)} ${url}`);
+  for (const [name, url] of Object.entries(dev.urls)) progress.say(`  ${name.padEnd(12)} ${url}`);
   if (flags.once) {
     endWatch();
     await stop(progress);

@@ -91,6 +91,7 @@ function environmentOf(
       MOCK_PAYMENT_SECRET: ownSecrets.mockPaymentSecret,
       PUBLIC_URL: `http://127.0.0.1:${ports.gateway.http}`,
     }),
+    ...(service === 'notify-service' && { ALERT_WEBHOOK_TOKEN: ownSecrets.alertWebhookToken }),
     ...(service === 'gateway' && {
       RATE_LIMITS: JSON.stringify(rateLimits),
       MAX_CONNECTIONS_PER_ADDRESS: String(connectionLimit),

@@ -1,7 +1,7 @@
-/** Jaeger and Prometheus, for tests that are written in TypeScript; observers.js says what each part does. */
+/** Jaeger, Prometheus and Alertmanager, for tests that are written in TypeScript; observers.js says what each part does. */
 export interface Observed {
   env: { OTEL_EXPORTER_OTLP_ENDPOINT: string; TRACE_RATIO: string };
-  urls: { jaeger: string; prometheus: string };
+  urls: { jaeger: string; prometheus: string; alertmanager: string };
   /** Ends those that did not run before. */
   down(): Promise<void>;
 }
@@ -10,9 +10,9 @@ interface Progress {
   step<T>(name: string, work: () => Promise<T>): Promise<T>;
 }
 
-export function observersUp(progress: Progress): Promise<Observed>;
+export function observersUp(progress: Progress, options?: { isHurried?: boolean }): Promise<Observed>;
 /** Returns how to end it. */
 export function watch(fleet: {
   namespace: string;
-  ports: Record<string, { management: number }>;
+  ports: Record<string, { http: number; management: number }>;
 }): () => void;

@@ -1,4 +1,5 @@
 'use strict';
+const alertmanager = require('./servers/alertmanager');
 const jaeger = require('./servers/jaeger');
 const prometheus = require('./servers/prometheus');
 const { portsOf } = require('./ports');
@@ -10,9 +11,10 @@ const {
   jaegerFromGo,
 } = require('./tools/install');
 
-const observers = { jaeger, prometheus };
+const observers = { jaeger, prometheus, alertmanager };
 const names = Object.keys(observers);
 const ownerOf = { jaegerOtlp: 'jaeger' };
+const packageOf = { prometheus: 'prometheus', alertmanager: 'prometheus-alertmanager' };
 
 /** Where each comes from: it is installed, or it can be; or what a person has to do. */
 function planObservers(machine = lookAtMachine()) {
@@ -20,6 +22,7 @@ function planObservers(machine = lookAtMachine()) {
   return {
     jaeger: from(machine.jaeger, machine.canBuildJaeger),
     prometheus: from(machine.prometheus, machine.apt),
+    alertmanager: from(machine.alertmanager, machine.apt),
   };
 }
 
@@ -27,6 +30,7 @@ function lookAtMachine() {
   return {
     jaeger: jaeger.findServer() !== undefined,
     prometheus: prometheus.findServer() !== undefined,
+    alertmanager: alertmanager.findServer() !== undefined,
     apt: canInstallDebianPackages(),
     canBuildJaeger: canBuildJaeger(),
   };
@@ -35,6 +39,7 @@ function lookAtMachine() {
 const ways = {
   jaeger: 'jaeger-all-in-one on the PATH, or Go ≥ 1.25 and 3 GB of free space to build it',
   prometheus: 'prometheus on the PATH, or root on Debian or Ubuntu, and it is installed',
+  alertmanager: 'alertmanager on the PATH, or root on Debian or Ubuntu, and it is installed',
 };
 
 function whatObserversMiss(plan) {
@@ -54,32 +59,35 @@ function needObservers() {
 
 /** What is not there and can be installed is, so that who starts them later does not wait for it. */
 async function installObservers(progress, plan = planObservers()) {
-  if (plan.prometheus === 'install')
-    await progress.step('installing prometheus', () => installDebianPackages(['prometheus']));
+  const packages = names.filter((name) => plan[name] === 'install').flatMap((name) => packageOf[name] ?? []);
+  if (packages.length > 0)
+    await progress.step(`installing ${packages.join(', ')}`, () => installDebianPackages(packages));
   if (plan.jaeger === 'install')
     await progress.step('building Jaeger (2 minutes, once per machine)', jaegerFromGo);
 }
 
 /**
- * Jaeger and Prometheus: `env` is what the fleet is told, so that it traces every request; `urls` are for people; `down` ends those that did not run
- * before. Throws, with nothing started, where one cannot be had.
+ * Jaeger, Prometheus and Alertmanager: `env` is what the fleet is told, so that it traces every request; `urls` are for people; `down` ends those that
+ * did not run before. `isHurried`, for tests: alerts fire at once, where they would wait to be sure. Throws, with nothing started, where one cannot be had.
  */
-async function observersUp(progress) {
+async function observersUp(progress, { isHurried = false } = {}) {
   await installObservers(progress, needObservers());
   const ownNames = names.filter((name) => pidOf(name) === undefined);
   const ports = await portsOf(
-    ['jaeger', 'jaegerOtlp', 'prometheus'],
+    ['jaeger', 'jaegerOtlp', 'prometheus', 'alertmanager'],
     (name) => pidOf(ownerOf[name] ?? name) !== undefined,
   );
-  const starting = names.map((name) => progress.step(`starting ${name}`, () => observers[name].start(ports)));
-  const [traces, metrics] = await Promise.all(starting).catch(async (error) => {
+  const start = (name) =>
+    progress.step(`starting ${name}`, () => observers[name].start(ports, { isHurried }));
+  const starting = names.map(start);
+  const [traces, metrics, alerts] = await Promise.all(starting).catch(async (error) => {
     await Promise.allSettled(starting);
     await observersDown(progress, ownNames);
     throw error;
   });
   return {
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: traces.otlp, TRACE_RATIO: process.env.TRACE_RATIO ?? '1' },
-    urls: { jaeger: traces.url, prometheus: metrics.url },
+    urls: { jaeger: traces.url, prometheus: metrics.url, alertmanager: alerts.url },
     down: () => observersDown(progress, ownNames),
   };
 }
@@ -92,12 +100,18 @@ async function observersDown(progress, which = names) {
   );
 }
 
+/** From now on the fleet's processes are asked for their metrics, and its notify-service is told of its alerts, until the function that is returned is called. */
+function watch(fleet) {
+  const ends = [prometheus.watch(fleet), alertmanager.watch(fleet)];
+  return () => ends.forEach((end) => end());
+}
+
 module.exports = {
   installObservers,
   needObservers,
   observersDown,
   observersUp,
   planObservers,
-  watch: prometheus.watch,
+  watch,
   whatObserversMiss,
 };

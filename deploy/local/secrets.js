@@ -14,6 +14,7 @@ function secrets() {
     keyEncryptionSecret: known.keyEncryptionSecret ?? randomBytes(32).toString('base64'),
     mockPaymentSecret: known.mockPaymentSecret ?? randomBytes(24).toString('base64url'),
     purchaseTokenSecret: known.purchaseTokenSecret ?? randomBytes(32).toString('base64url'),
+    alertWebhookToken: known.alertWebhookToken ?? randomBytes(32).toString('base64url'),
   };
   if (Object.keys(made).some((name) => made[name] !== known[name]))
     writeWhole(file, JSON.stringify(made, null, 2), 0o600);
