@@ -7,7 +7,8 @@ const commands = {
     flags: {
       '--once': 'end with a status after the demo sale',
       '--no-demo': 'no demo sale',
-      '--observe': 'with Jaeger and Prometheus beside it: every request is traced (TRACE_RATIO: fewer)',
+      '--observe':
+        'with Jaeger, Prometheus and Alertmanager beside it: every request is traced (TRACE_RATIO: fewer)',
     },
   },
   stop: {

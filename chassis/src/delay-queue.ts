@@ -57,6 +57,8 @@ export function createDelayQueue<T>(options: DelayQueueOptions<T>): DelayQueue<T
   const due = keyOf('due');
   const jobs = keyOf('jobs');
   const fired = options.metrics.counter('delay_queue_fired_total', 'Delayed jobs fired', ['queue', 'result']);
+  // An alert on the increase of failures does not see how a series begins.
+  for (const result of ['ok', 'failed']) fired.inc({ queue: name, result }, 0);
   let running = false;
   let loop = Promise.resolve();
 

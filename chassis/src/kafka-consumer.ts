@@ -42,7 +42,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     subscription.handlers.map((handler) => [topicOf(handler.definition.type), handler]),
   );
   const types = subscription.handlers.map((handler) => handler.definition.type);
-  const { handled, retried, inboxLag } = consumerMetrics(options.metrics);
+  const { handled, retried, inboxLag } = consumerMetrics(options.metrics, types);
   const lag = options.lags.of({ name: subscription.group, id: group, topicOf, types });
   const kafkaConsumer = options.kafka.consumer({
     groupId: group,
@@ -192,9 +192,21 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   };
 }
 
-const consumerMetrics = (metrics: Metrics) => ({
-  handled: metrics.counter('events_handled_total', 'Events consumed', ['type', 'result']),
-  retried: metrics.counter('events_retried_total', 'Tries to handle a batch of events that failed', ['type']),
+/** Failures are counted from 0: an alert on their increase does not see how a series begins. */
+const failuresOf = (metrics: Metrics, types: string[]) => {
+  const handled = metrics.counter('events_handled_total', 'Events consumed', ['type', 'result']);
+  const retried = metrics.counter('events_retried_total', 'Tries to handle a batch of events that failed', [
+    'type',
+  ]);
+  for (const type of types) {
+    handled.inc({ type, result: 'dead-lettered' }, 0);
+    retried.inc({ type }, 0);
+  }
+  return { handled, retried };
+};
+
+const consumerMetrics = (metrics: Metrics, types: string[]) => ({
+  ...failuresOf(metrics, types),
   inboxLag: metrics.histogram(
     'inbox_lag_seconds',
     'From what an event tells of until it was handled; of the oldest of each batch',

@@ -1,13 +1,17 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import mysql from 'mysql2/promise';
 import { processNames, services as allServices } from '../../deploy/local/fleet';
 import { observersUp, watch, type Observed } from '../../deploy/local/observers';
 import { openActivity, until } from '../src/activity';
 import { registerBuyers, type Buyer } from '../src/buyers';
+import { schemaOf } from '../src/environment';
 import { newHistory, pay, tryToBuy, waitForOrder } from '../src/sale-client';
 import { edgesIn, namesIn, readTraces, type Traces } from '../src/traces';
 import { startTestFleet, type TestFleet } from './fleet';
+import { createPrometheus } from './prometheus';
+import { alertQueries, dashboardQueries, metricsIn, recordingQueries, runbookQueries } from './promql';
 
 const silent = { step: <T>(_name: string, work: () => Promise<T>): Promise<T> => work() };
 
@@ -18,7 +22,7 @@ let buyer: Buyer;
 let unwatch: () => void;
 // Jaeger may have to be built.
 beforeAll(async () => {
-  observed = await observersUp(silent);
+  observed = await observersUp(silent, { isHurried: true });
   traces = readTraces(observed.urls.jaeger);
   world = await startTestFleet('observe', {}, observed.env);
   unwatch = watch(world.fleet);
@@ -170,3 +174,101 @@ test('Prometheus asks every process, and sees what was sold', async () => {
     expect(await published(type)).toBe(1);
   }
 });
+
+/** What a fleet shows nothing of until something happens to it. That there is such a metric is looked up all the same. */
+const quiet = {
+  'code="500"': 'nothing is thrown that nobody foresees',
+  worker_restarts_total: 'the gateway has no workers',
+  probe_ssl_earliest_cert_expiry: 'nobody looks at a certificate here',
+  seckill_waiting: 'the sale has no waiting room',
+  seckill_admission_rate: 'the sale has no waiting room',
+  seckill_operations_total: 'nobody operates the sale',
+  gateway_connections_refused_total: 'nobody comes too often',
+  gateway_rate_limited_total: 'nobody comes too often',
+  gateway_rate_limit_leases_total: 'nobody comes often enough',
+  gateway_tokens_refused_total: 'all have good tokens',
+  gateway_bad_requests_total: 'all requests are fit to be served',
+  gateway_upstream_retries_total: 'the first attempt succeeds',
+};
+/** And what no process here declares. */
+const notHere = ['worker_restarts_total', 'probe_ssl_earliest_cert_expiry'];
+
+test('every query of dashboards, rules and runbook is answered, with series unless it is of what has not happened, and of metrics that there are', async () => {
+  const prometheus = createPrometheus(observed.urls.prometheus);
+  const { namespace } = world.fleet;
+  const shown = [...recordingQueries(), ...alertQueries(), ...dashboardQueries(namespace)];
+  const isQuiet = (expr: string) => Object.keys(quiet).some((part) => expr.includes(part));
+  const missing = async () => {
+    // Somebody looks: a rate of nothing would be no number.
+    await world.api.must('GET /api/v1/seckill/activities');
+    return prometheus.withoutSeries(shown.filter(({ expr }) => !isQuiet(expr)));
+  };
+
+  await until(async () => (await missing()).length === 0, 30_000, 2_000);
+  expect(await missing()).toEqual([]);
+  await until(async () => (await readsBurn()) === '0', 30_000, 2_000);
+  expect(await readsBurn()).toBe('0');
+  const all = [...shown, ...runbookQueries()];
+  await prometheus.withoutSeries(all);
+  const named = new Set(all.flatMap(({ expr }) => metricsIn(expr)));
+  const known = await prometheus.knownMetrics();
+  expect([...named].filter((name) => !known.has(name))).toEqual(notHere);
+  expect(named.size).toBeGreaterThan(60);
+
+  /** 0, and not unknown: there were reads, and none failed. */
+  async function readsBurn(): Promise<string | undefined> {
+    await world.api.must('GET /api/v1/seckill/activities');
+    const [burn] = await prometheus.query(`slo:burn:rate5m{slo="reads",namespace="${namespace}"}`);
+    return burn?.value[1];
+  }
+}, 120_000);
+
+interface Alert {
+  name: string;
+  status: string;
+  labels: Record<string, string>;
+  runbook_url: string;
+}
+
+test('a process that dies and a journal that is off are in the inbox of operators while it lasts', async () => {
+  const { api, adminToken, fleet, servers } = world;
+  const inbox = async (status: string) => {
+    const { items } = await api.must<{ items: Alert[] }>(
+      `GET /api/v1/admin/alerts?status=${status}&page_size=100`,
+      { token: adminToken },
+    );
+    return items;
+  };
+  const has = (alerts: Alert[], name: string) => alerts.some((alert) => alert.name === name);
+  const both = async (status: string) => {
+    const alerts = await inbox(status);
+    return has(alerts, 'ProcessDown') && has(alerts, 'JournalUnbalanced');
+  };
+  const db = await mysql.createConnection(servers.MYSQL_ADMIN_URL);
+  const book = (column: 'debit' | 'credit') =>
+    db.query(
+      `INSERT INTO ${schemaOf(fleet.namespace, 'payment')}.journal_entries (entry_id, account, debit, credit, reference, booked_at)
+        VALUES (?, 'by-hand', ?, ?, 'by-hand', ?)`,
+      [column, Number(column === 'debit'), Number(column === 'credit'), new Date(Date.now() - 3_600_000)],
+    );
+
+  await fleet.services['product-service']?.kill('SIGKILL');
+  await book('debit');
+  // Where Prometheus ran before this test it is in no hurry.
+  await until(() => both('firing'), 150_000, 500);
+  const fired = await inbox('firing');
+  await fleet.services['product-service']?.restart();
+  await book('credit');
+  await until(() => both('resolved'), 150_000, 500);
+  await db.end();
+
+  expect(fired.find(({ name }) => name === 'ProcessDown')).toMatchObject({
+    labels: { process: 'product-service', namespace: fleet.namespace, severity: 'page' },
+    runbook_url: 'docs/runbook.md#processdown',
+  });
+  expect(fired.find(({ name }) => name === 'JournalUnbalanced')?.labels).toMatchObject({ severity: 'page' });
+  const ended = await inbox('resolved');
+  expect(ended.filter(({ labels }) => labels['process'] === 'product-service')).toHaveLength(1);
+  expect(has(ended, 'JournalUnbalanced')).toBe(true);
+  expect(has(await inbox('firing'), 'JournalUnbalanced')).toBe(false);
+}, 330_000);

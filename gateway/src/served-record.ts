@@ -2,9 +2,13 @@ import type { Logger } from '@onrush/chassis/logger';
 import type { Metrics } from '@onrush/chassis/metrics';
 import type { Exchange } from './exchange';
 import { traceServed } from './request-trace';
+import { routes } from './routes';
 
 /** nginx's number for a client that went away before its answer. */
 const clientClosedRequest = 499;
+
+/** A crowd may be gone between two scrapes, and `rate()` does not see how a series begins: those of purchases begin before anybody buys. */
+const answersToBuyers = [202, 409, 429, 503];
 
 /** Counts and logs an exchange that is over: one observation, one line. */
 export function createServedRecord(deps: { logger: Logger; metrics: Metrics }): (exchange: Exchange) => void {
@@ -23,6 +27,10 @@ export function createServedRecord(deps: { logger: Logger; metrics: Metrics }): 
     if (!byCode) ofRoute.set(method, (byCode = []));
     return (byCode[code] ??= duration.labels({ method, route, code: String(code) }));
   };
+  for (const { kind, methods, path } of routes)
+    if (kind === 'buy')
+      for (const code of answersToBuyers)
+        duration.zero({ method: methods[0] ?? '', route: path, code: String(code) });
 
   function record(exchange: Exchange): void {
     const { request, response, route, path, startedAt, user, requestId, traceId } = exchange;

@@ -15,13 +15,14 @@ const logger: Logger = {
   served: ({ status }) => void statuses.push(status),
   error: (message, fields) => void errorsTold.push({ message, ...fields }),
 };
+const metrics = createMetrics({ service: 'test' });
 const clientErrors: Error[] = [];
 let server: Server;
 let url: string;
 
 /** Answers all of a turn together, as the path says: `/<status>/<version>`. */
 beforeAll(async () => {
-  const record = createServedRecord({ logger, metrics: createMetrics({ service: 'test' }) });
+  const record = createServedRecord({ logger, metrics });
   server = createServer((request, response) => {
     const exchange = newExchange(request, response, '127.0.0.1', () => true);
     const [, status = '', version = ''] = (request.url ?? '').split('/');
@@ -71,3 +72,10 @@ test.each(['/0/1.0.0', '/1000/1.0.0', `/200/${encodeURIComponent('1.0.0\r\nx: y'
     expect(clientErrors).toEqual([]);
   },
 );
+
+test('answers to buyers are counted from 0, before the first of them', async () => {
+  const text = await metrics.registry.getSingleMetricAsString('http_server_duration_seconds');
+
+  for (const code of [202, 409, 429, 503])
+    expect(text).toMatch(new RegExp(`_count{.*activities/:id/buy",code="${code}".*} 0`));
+});

@@ -8,8 +8,9 @@ import { createBuckets } from './data/buckets';
 import { errors } from './errors';
 import { service, type Ground } from './ground';
 import { operationsOf } from './use-cases/carry-out';
+import { repairKinds } from './domain/repair';
 import { repairsOf } from './use-cases/note-repair';
-import { rejectionsOf } from './use-cases/record-purchases';
+import { rejectionReasons, rejectionsOf } from './use-cases/record-purchases';
 import { createWorker } from './worker';
 
 /**
@@ -34,7 +35,9 @@ export function createApp(config: Config, runtime: Runtime): App {
   };
 }
 
-/** What counts where it happens, which is seldom: from its first scrape on a process says that it was not yet. */
+/** What counts where it happens, which is seldom: from its first scrape on a process says that it was not yet, and the first time is an increase. */
 function showFromTheStart({ metrics }: Runtime): void {
-  for (const counterOf of [operationsOf, repairsOf, rejectionsOf]) counterOf(metrics);
+  operationsOf(metrics);
+  for (const kind of repairKinds) repairsOf(metrics).inc({ kind }, 0);
+  for (const reason of rejectionReasons) rejectionsOf(metrics).inc({ reason }, 0);
 }

@@ -3,7 +3,8 @@
  * remembered: what buyers hold, and Redis had forgotten. handed-over: accepted purchases that Redis lost before they were in the ledger, by the
  * process that had accepted them. republished: reservations that had no order yet.
  */
-export type RepairKind = 'rebuilt' | 'released' | 'remembered' | 'handed-over' | 'republished';
+export const repairKinds = ['rebuilt', 'released', 'remembered', 'handed-over', 'republished'] as const;
+export type RepairKind = (typeof repairKinds)[number];
 
 export interface Repair {
   kind: RepairKind;

@@ -174,7 +174,7 @@ export async function reject(
     metrics,
   }: Pick<RecordPurchases, 'db' | 'activities' | 'outbox' | 'logger' | 'metrics'>,
   activityId: string,
-  { purchase, reason }: { purchase: KeptPurchase; reason: 'sold-out' | 'over-limit' },
+  { purchase, reason }: { purchase: KeptPurchase; reason: (typeof rejectionReasons)[number] },
 ): Promise<void> {
   const { reservationId } = purchase;
   logger.error('the ledger refused a purchase that Redis accepted', { activityId, reservationId, reason });
@@ -191,6 +191,8 @@ export async function reject(
   if (isNew) rejectionsOf(metrics).inc({ reason });
   outbox.wake();
 }
+
+export const rejectionReasons = ['sold-out', 'over-limit'] as const;
 
 export const rejectionsOf = (metrics: Metrics) =>
   metrics.counter('seckill_rejections_total', 'Purchases that Redis accepted and the ledger refused', [
