@@ -37,7 +37,7 @@ const packages = [
 module.exports = {
   projects: [
     ...packages.map((name) => project(name)),
-    project('deploy', `${__dirname}/deploy/local`, 'test/**/*.test.js'),
+    project('deploy', `${__dirname}/deploy`, '*/test/**/*.test.js'),
   ],
   coverageProvider: 'v8',
   coverageReporters: ['json-summary', 'lcovonly'],

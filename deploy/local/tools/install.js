@@ -76,13 +76,13 @@ const canBuildJaeger = () => canBuildFromGo(3e9);
 const jaegerFromGo = () =>
   programFromGo('jaeger', { tool: jaegerTool, source: 'github.com/jaegertracing/jaeger/cmd/all-in-one' });
 
-/** A program from its Go modules, as the committed go.mod and go.sum in the folder of its name say. */
-const programFromGo = (name, { tool, source, env }) =>
+/** A program from its Go modules, as the committed go.mod and go.sum say: in the folder of its name, or in `modules`. */
+const programFromGo = (name, { tool, source, env, modules = path.join(__dirname, '..', name) }) =>
   cachedTool(tool, async (folder) => {
     const work = path.join(folder, 'work');
     fs.mkdirSync(work);
     for (const file of ['go.mod', 'go.sum'])
-      fs.copyFileSync(path.join(__dirname, '..', name, file), path.join(work, file));
+      fs.copyFileSync(path.join(modules, file), path.join(work, file));
     const build = [
       'build',
       '-trimpath',
@@ -110,6 +110,8 @@ const programFromGo = (name, { tool, source, env }) =>
   });
 
 module.exports = {
+  canBuildFromGo,
+  programFromGo,
   canInstallDebianPackages,
   installDebianPackages,
   kafkaFromMaven,

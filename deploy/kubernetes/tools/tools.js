@@ -1,0 +1,81 @@
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+const { cache } = require('../../local/paths');
+const { cachedTool, isCached } = require('../../local/tools/cache');
+const { findProgram } = require('../../local/tools/find');
+const { canBuildFromGo, programFromGo } = require('../../local/tools/install');
+const { run } = require('../../local/tools/run');
+
+const python = () => findProgram('python3');
+
+/** The oldest Kubernetes that has all that the manifests ask for, and the newest whose schemas there are. */
+const kubernetesVersions = ['1.30.0', '1.37.0'];
+
+const fromGo = (name, version, source) => ({
+  name,
+  find: () =>
+    findProgram(name) ??
+    (isCached(`${name}-${version}`) ? path.join(cache, `${name}-${version}`, name) : undefined),
+  canInstall: () => canBuildFromGo(1e9),
+  install: () =>
+    programFromGo(name, { tool: `${name}-${version}`, source, modules: path.join(__dirname, name) }),
+  way: `${name} ${version} on the PATH, or Go ≥ 1.25 and 1 GB of free space to build it`,
+});
+
+const schemasTool = 'kubernetes-schemas-1.37.0';
+const tools = [
+  fromGo('kustomize', '5.7.1', 'sigs.k8s.io/kustomize/kustomize/v5'),
+  fromGo('kubeconform', '0.7.0', 'github.com/yannh/kubeconform/cmd/kubeconform'),
+  {
+    name: 'schemas',
+    find: () => (isCached(schemasTool) ? path.join(cache, schemasTool) : undefined),
+    canInstall: () => python() !== undefined,
+    install: () => cachedTool(schemasTool, schemasFromPython),
+    way: 'python3 with pip, which brings the schemas of Kubernetes (tools/requirements.txt)',
+  },
+];
+
+/** What checks the manifests: installed where it is missing. Throws, and says how to get it, where it cannot be had. */
+async function provideTools(progress) {
+  const missing = tools.filter(({ find }) => !find());
+  const hopeless = missing.filter(({ canInstall }) => !canInstall());
+  if (hopeless.length > 0) throw new Error(whatIsMissing(hopeless));
+  if (missing.length > 0)
+    await progress.step('installing what checks the Kubernetes manifests', async () => {
+      for (const { install } of missing) await install();
+    });
+  return Object.fromEntries(tools.map(({ name, find }) => [name, find()]));
+}
+
+const whatIsMissing = (hopeless) =>
+  [
+    'the Kubernetes manifests cannot be checked on this machine. Ways to get what is missing:',
+    ...hopeless.map(({ name, way }) => `  ${name}: ${way}`),
+  ].join('\n');
+
+/** The schemas of those versions alone, out of a package with thirteen. */
+async function schemasFromPython(folder) {
+  const work = path.join(folder, 'work');
+  const requirements = path.join(__dirname, 'requirements.txt');
+  const pip = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--require-hashes', '--no-compile'];
+  await run(python(), [...pip, '--target', work, '-r', requirements], { name: 'kubernetes-schemas' });
+  for (const version of kubernetesVersions) {
+    const from = path.join(work, 'kubernetes_validate', 'kubernetes-json-schema', `v${version}-local-strict`);
+    const to = path.join(folder, version);
+    fs.mkdirSync(to);
+    for (const file of fs.readdirSync(from))
+      fs.writeFileSync(path.join(to, file), readableByFile(fs.readFileSync(path.join(from, file), 'utf8')));
+  }
+  fs.rmSync(work, { recursive: true });
+}
+
+/** They refer to each other by the address that they are published at; ours are files side by side. */
+function readableByFile(text) {
+  const { $id: _, ...schema } = JSON.parse(text);
+  return JSON.stringify(schema).replaceAll('"/api/_definitions.json#', '"_definitions.json#');
+}
+
+const schemasOf = (folder, version) => path.join(folder, version, '{{.ResourceKind}}{{.KindSuffix}}.json');
+
+module.exports = { kubernetesVersions, provideTools, schemasOf, whatIsMissing, tools };
