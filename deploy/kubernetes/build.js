@@ -17,8 +17,8 @@ function build(overlay, { kustomize }) {
 const objectsOf = (text) => parseAllDocuments(text).map((document) => document.toJS());
 
 /** What Kubernetes would not take: unknown keys, wrong types, missing ones; each with its object and its path. */
-function refusedByKubernetes(text, { kubeconform, schemas }) {
-  return kubernetesVersions.flatMap((version) => {
+function refusedByKubernetes(text, { kubeconform, schemas }, versions = kubernetesVersions) {
+  return versions.flatMap((version) => {
     const { stdout, stderr } = spawnSync(
       kubeconform,
       [

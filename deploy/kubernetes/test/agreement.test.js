@@ -1,0 +1,288 @@
+'use strict';
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { environmentName, loadConfig } = require('@onrush/chassis/config');
+const { z } = require('zod');
+const { processNames, services } = require('../../local/fleet');
+const { root } = require('../../local/paths');
+const { build, objectsOf, overlays } = require('../build');
+const { installLimitMs, toolsAtHand } = require('./tools-at-hand');
+
+/** What the Secrets of a real cluster have (secrets.js); the values are none. */
+const secretValues = {
+  MYSQL_URL: 'mysql://user:password@mysql:3306/schema',
+  REDIS_URL: 'redis://redis:6379',
+  KEY_ENCRYPTION_SECRET: Buffer.alloc(32).toString('base64'),
+  PURCHASE_TOKEN_SECRET: 'p'.repeat(32),
+  MOCK_PAYMENT_SECRET: 'm'.repeat(32),
+};
+
+const built = {};
+beforeAll(async () => {
+  const tools = await toolsAtHand();
+  for (const overlay of overlays) built[overlay] = objectsOf(build(overlay, tools));
+}, installLimitMs);
+
+const of = (objects, kind) => objects.filter((object) => object.kind === kind);
+const named = (objects, kind, name) => of(objects, kind).find(({ metadata }) => metadata.name === name);
+const labelOf = ({ metadata }, name) => metadata.labels[`app.kubernetes.io/${name}`];
+const deploymentOf = (objects, name) => named(objects, 'Deployment', name);
+const containerOf = (deployment) => deployment.spec.template.spec.containers[0];
+const serviceOf = (deployment) =>
+  labelOf(deployment, 'name') === 'seckill-worker' ? 'seckill-service' : labelOf(deployment, 'name');
+const shapeOf = (service) => require(path.join(root, service, 'src', 'config')).configShape;
+
+function mapOf(objects, name) {
+  const map = named(objects, 'ConfigMap', name);
+  if (!map) throw new Error(`there is no ConfigMap ${name}`);
+  return map.data;
+}
+
+/** The environment that a container gets, with a placeholder for what a Secret or the cluster puts in. */
+function environmentOf(objects, { env = [], envFrom = [] }) {
+  const environment = Object.assign(
+    {},
+    ...envFrom.map(({ configMapRef }) => mapOf(objects, configMapRef.name)),
+  );
+  for (const { name, value, valueFrom } of env) {
+    if (valueFrom?.configMapKeyRef) {
+      const { name: map, key } = valueFrom.configMapKeyRef;
+      environment[name] = mapOf(objects, map)[key];
+    } else if (valueFrom?.secretKeyRef) environment[name] = secretValues[valueFrom.secretKeyRef.key];
+    else if (valueFrom?.fieldRef) environment[name] = '10.0.0.1';
+    else environment[name] = value;
+  }
+  return environment;
+}
+
+/** The files that it finds in /app/config, in a folder of ours. */
+function configFolderOf(objects, deployment) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'config-'));
+  const mount = containerOf(deployment).volumeMounts.find(({ mountPath }) => mountPath === '/app/config');
+  const volume = deployment.spec.template.spec.volumes.find(({ name }) => name === mount?.name);
+  for (const [file, text] of Object.entries(volume ? mapOf(objects, volume.configMap.name) : {}))
+    fs.writeFileSync(path.join(folder, file), text);
+  return folder;
+}
+
+/** What the process itself would say to all that it is told. Throws ConfigError, with the key and what was expected. */
+function configOf(objects, deployment) {
+  const service = serviceOf(deployment);
+  return loadConfig({
+    service,
+    schema: z.object(shapeOf(service)),
+    environment: environmentOf(objects, containerOf(deployment)),
+    directory: configFolderOf(objects, deployment),
+  });
+}
+
+/** Read without a schema: by what traces, for one. */
+const readElsewhere = new Set(
+  fs
+    .globSync(['chassis/src/**/*.ts'], { cwd: root })
+    .flatMap((file) => [
+      ...fs.readFileSync(path.join(root, file), 'utf8').matchAll(/process\.env\['(\w+)'\]/g),
+    ])
+    .map(([, name]) => name),
+);
+
+/** Names that nobody reads: loadConfig looks for its own and takes no notice of others. */
+function unknownNames(objects, deployment) {
+  const known = new Set(Object.keys(shapeOf(serviceOf(deployment))).map(environmentName));
+  return Object.keys(environmentOf(objects, containerOf(deployment))).filter(
+    (name) => !known.has(name) && !readElsewhere.has(name),
+  );
+}
+
+describe.each(overlays)('in %s', (overlay) => {
+  test('there is a Deployment of every process, and of no other', () => {
+    const stable = of(built[overlay], 'Deployment').filter(
+      ({ metadata }) => metadata.labels['onrush/track'] === 'stable',
+    );
+
+    expect(stable.map(({ metadata }) => metadata.name).sort()).toEqual([...processNames].sort());
+  });
+
+  test('every process starts with what it is told, and knows every key of it', () => {
+    for (const deployment of of(built[overlay], 'Deployment')) {
+      expect(() => configOf(built[overlay], deployment)).not.toThrow();
+      expect([deployment.metadata.name, ...unknownNames(built[overlay], deployment)]).toEqual([
+        deployment.metadata.name,
+      ]);
+    }
+  });
+
+  test('every migration is told what it needs, with the account of its service', () => {
+    for (const job of of(built[overlay], 'Job')) {
+      const { env, args } = job.spec.template.spec.containers[0];
+
+      expect(args).toEqual(['service/dist/migrate.js']);
+      expect(env.map(({ name }) => name).sort()).toEqual(['MYSQL_TYPE', 'MYSQL_URL']);
+      expect(env.find(({ name }) => name === 'MYSQL_URL').valueFrom.secretKeyRef.name).toBe(
+        labelOf(job, 'name'),
+      );
+    }
+  });
+
+  test('every service with migrations has a Job for them', () => {
+    const migrating = services.filter((service) =>
+      fs.existsSync(path.join(root, service, 'src', 'migrate.ts')),
+    );
+    const jobs = of(built[overlay], 'Job').filter(
+      ({ metadata }) => metadata.labels['onrush/track'] === 'stable',
+    );
+
+    expect(jobs.map((job) => labelOf(job, 'name')).sort()).toEqual(migrating.sort());
+  });
+
+  test('ports are where the configuration has them, and where others look', () => {
+    for (const deployment of of(built[overlay], 'Deployment')) {
+      const config = configOf(built[overlay], deployment);
+      const { ports, readinessProbe } = containerOf(deployment);
+      const wanted = { http: config.httpPort, grpc: config.grpcPort, management: config.managementPort };
+
+      for (const { name, containerPort } of ports)
+        expect([name, containerPort]).toEqual([name, wanted[name]]);
+      expect(ports.map(({ name }) => name)).toContain(readinessProbe.httpGet.port);
+      expect(deployment.spec.template.metadata.annotations['prometheus.io/port']).toBe(
+        String(config.managementPort),
+      );
+      expect([config.dnsHttpPort, config.dnsGrpcPort]).toEqual([config.httpPort, config.grpcPort]);
+    }
+  });
+
+  test('a Service serves the ports that its pods have', () => {
+    for (const { metadata, spec } of of(built[overlay], 'Service').filter((one) =>
+      deploymentOf(built[overlay], one.metadata.name),
+    )) {
+      const served = new Map(
+        containerOf(deploymentOf(built[overlay], metadata.name)).ports.map(({ name, containerPort }) => [
+          name,
+          containerPort,
+        ]),
+      );
+
+      for (const { port, targetPort } of spec.ports) {
+        expect([metadata.name, served.has(targetPort)]).toEqual([metadata.name, true]);
+        // Without an address of its own, a Service does not translate ports.
+        if (spec.clusterIP === 'None') expect(port).toBe(served.get(targetPort));
+      }
+    }
+  });
+
+  test('every service is found by its name: its pods’ addresses, in this namespace', () => {
+    const { DISCOVERY, DNS_SUFFIX } = environmentOf(
+      built[overlay],
+      containerOf(deploymentOf(built[overlay], 'gateway')),
+    );
+    const [{ metadata }] = of(built[overlay], 'Namespace');
+
+    if (DISCOVERY === 'dns') expect(DNS_SUFFIX).toBe(`.${metadata.name}.svc.cluster.local`);
+    for (const service of services.filter((name) => name !== 'gateway'))
+      expect(named(built[overlay], 'Service', service).spec.clusterIP).toBe('None');
+  });
+
+  test('the keys of the fleet lie where it is told, each process’s own from the Secret of its service', () => {
+    for (const deployment of of(built[overlay], 'Deployment')) {
+      const config = configOf(built[overlay], deployment);
+      const { volumes } = deployment.spec.template.spec;
+      const files = containerOf(deployment).volumeMounts.map(({ name, mountPath }) => [
+        mountPath,
+        volumes.find((volume) => volume.name === name),
+      ]);
+      const [, fleet] = files.find(([folder]) => folder === path.dirname(config.internalJwks));
+      const [, own] = files.find(([folder]) => folder === path.dirname(config.internalPrivateKey));
+
+      expect(fleet.configMap.name).toBe('internal-keys');
+      expect(own.secret.secretName).toBe(serviceOf(deployment));
+      expect(own.secret.items.map((item) => item.path)).toEqual([path.basename(config.internalPrivateKey)]);
+    }
+  });
+
+  test('no process refers to the Secret of another service', () => {
+    for (const deployment of of(built[overlay], 'Deployment')) {
+      const names = (containerOf(deployment).env ?? []).flatMap(
+        ({ valueFrom }) => valueFrom?.secretKeyRef?.name ?? [],
+      );
+
+      expect(new Set(names)).toEqual(new Set([serviceOf(deployment)]));
+    }
+  });
+
+  test('the host of the Ingress is where buyers are sent, and is served', () => {
+    const [{ host }] = named(built[overlay], 'Ingress', 'gateway').spec.rules;
+    const { publicUrl } = configOf(built[overlay], deploymentOf(built[overlay], 'payment-service'));
+    const { allowedHosts } = configOf(built[overlay], deploymentOf(built[overlay], 'gateway'));
+
+    expect(new URL(publicUrl).hostname).toBe(host);
+    expect(allowedHosts.length === 0 || allowedHosts.includes(host)).toBe(true);
+  });
+
+  test('whoever calls a service by gRPC is let in, and nobody else is', () => {
+    for (const [callee, callers] of Object.entries(callersInCode())) {
+      const policy = named(built[overlay], 'NetworkPolicy', `callers-of-${callee}`);
+      const [{ from }] = policy.spec.ingress;
+
+      expect(policy.spec.podSelector.matchLabels).toEqual({ 'app.kubernetes.io/name': callee });
+      expect([...from[0].podSelector.matchExpressions[0].values].sort()).toEqual(callers);
+    }
+    expect(
+      of(built[overlay], 'NetworkPolicy').filter(({ metadata }) => metadata.name.startsWith('callers-of-')),
+    ).toHaveLength(Object.keys(callersInCode()).length);
+  });
+});
+
+/** By callee, as the sources say; seckill-service’s halves both call what either does. */
+function callersInCode() {
+  const callers = {};
+  for (const file of fs.globSync('{gateway,*-service}/src/**/*.ts', { cwd: root })) {
+    const [service] = file.split(path.sep);
+    const source = fs.readFileSync(path.join(root, file), 'utf8');
+    for (const [, callee] of source.matchAll(
+      /(?:clientOf\(|createGrpcClient\(\{[^}]*?service: )'([a-z-]+)'/g,
+    )) {
+      const processes = service === 'seckill-service' ? ['seckill-service', 'seckill-worker'] : [service];
+      callers[callee] = [...new Set([...(callers[callee] ?? []), ...processes])].sort();
+    }
+  }
+  return callers;
+}
+
+describe('a manifest that drifts from the code is refused', () => {
+  const copy = () => structuredClone(built.prod);
+  const orders = (objects) => deploymentOf(objects, 'order-service');
+
+  test('a value that is none: the key, and what was expected', () => {
+    const objects = copy();
+    containerOf(orders(objects)).env.push({ name: 'SAGA_STALE_SECONDS', value: 'soon' });
+
+    expect(() => configOf(objects, orders(objects))).toThrow(/SAGA_STALE_SECONDS: .*expected number/);
+  });
+
+  test('a key that is missing', () => {
+    const objects = copy();
+    const container = containerOf(orders(objects));
+    container.env = container.env.filter(({ name }) => name !== 'MYSQL_URL');
+
+    expect(() => configOf(objects, orders(objects))).toThrow(/MYSQL_URL/);
+  });
+
+  test('a key that nobody knows', () => {
+    const objects = copy();
+    containerOf(orders(objects)).env.push({ name: 'SAGA_STALE_SECONDZ', value: '5' });
+
+    expect(unknownNames(objects, orders(objects))).toEqual(['SAGA_STALE_SECONDZ']);
+  });
+
+  test('a key of the gateway’s file that nobody knows, with the file', () => {
+    const objects = copy();
+    const { volumes } = deploymentOf(objects, 'gateway').spec.template.spec;
+    const map = named(objects, 'ConfigMap', volumes.find(({ name }) => name === 'config').configMap.name);
+    map.data['gateway.yaml'] += 'trusted_hop: 1\n';
+
+    expect(() => configOf(objects, deploymentOf(objects, 'gateway'))).toThrow(
+      /gateway\.yaml: unknown key "trusted_hop"/,
+    );
+  });
+});
