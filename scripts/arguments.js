@@ -41,6 +41,12 @@ const commands = {
     flags: {},
     passes: true,
   },
+  image: {
+    usage: 'npm run image -- <service> [--version=<version>]',
+    about: 'Builds the image of a service, with Docker or with buildah, and says how large it is.',
+    flags: {},
+    passes: true,
+  },
   infra: {
     usage: 'node scripts/onrush.js infra <up|down>',
     about: 'Brings up or ends the servers alone.',

@@ -22,6 +22,8 @@ async function main() {
       return require('./verify-sale').verifySale(progress, rest);
     case 'rehearse':
       return require('./rehearse').rehearse(progress, rest);
+    case 'image':
+      return require('../deploy/docker/image').image(progress, rest);
     case 'infra': {
       const { serversDown, serversUp } = require('../deploy/local/servers');
       return rest[0] === 'up' ? serversUp(progress) : serversDown(progress);

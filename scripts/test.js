@@ -4,6 +4,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { local, localFolder, readJson, root } = require('../deploy/local/paths');
 const { stopFleets } = require('../deploy/local/fleet');
+const { provideBuildah } = require('../deploy/docker/buildah');
+const { provideTools } = require('../deploy/kubernetes/tools/tools');
 const { installObservers } = require('../deploy/local/observers');
 const { ownsServers, serversDown, serversUp } = require('../deploy/local/servers');
 const { build, continueOnProjectNode, installPackages, isInstalled, withProjectNode } = require('./packages');
@@ -33,8 +35,9 @@ async function test(progress, jestArguments) {
   try {
     if (jestArguments.length === 0) {
       await check(progress);
-      // A build beside tests would take the processors from them. Where it fails, the test that needs it says so.
-      await installObservers(progress).catch((error) => progress.say(error.message));
+      // A build beside tests would take the processors from them. Where one fails, the test that needs it says so.
+      for (const install of [installObservers, provideTools, provideBuildah])
+        await install(progress).catch((error) => progress.say(error.message));
     }
     failed = (await jest(servers, jestArguments)) !== 0;
   } finally {

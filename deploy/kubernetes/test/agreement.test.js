@@ -3,6 +3,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { environmentName, loadConfig } = require('@onrush/chassis/config');
+const { parse } = require('yaml');
 const { z } = require('zod');
 const { processNames, services } = require('../../local/fleet');
 const { root } = require('../../local/paths');
@@ -248,6 +249,40 @@ function callersInCode() {
   }
   return callers;
 }
+
+test('a canary is found where the gateway looks for it, and nowhere else, and there is a rule for it', () => {
+  const objects = built.canary;
+  const canaries = of(objects, 'Deployment').filter(
+    ({ metadata }) => metadata.labels['onrush/track'] === 'canary',
+  );
+  const { canaries: rules } = configOf(objects, deploymentOf(objects, 'gateway'));
+  const { dnsSuffix, discovery } = configOf(objects, deploymentOf(objects, 'gateway'));
+
+  expect([discovery, dnsSuffix]).toEqual(['dns', '.onrush.svc.cluster.local']);
+  expect(canaries.map(serviceOf)).toEqual(Object.keys(rules));
+  for (const canary of canaries) {
+    const name = `${serviceOf(canary)}-canary`;
+    expect([canary.metadata.name, configOf(objects, canary).canary]).toEqual([name, true]);
+    expect(named(objects, 'Service', name).spec.selector['onrush/track']).toBe('canary');
+    expect(named(objects, 'Service', serviceOf(canary)).spec.selector['onrush/track']).toBe('stable');
+  }
+});
+
+test('what is scaled by is what the processes tell, and the adapter’s rules name it', () => {
+  const { rules } = parse(fs.readFileSync(path.join(__dirname, '..', 'custom-metrics.yaml'), 'utf8'));
+  const own = fs
+    .globSync('{gateway,seckill-service}/src/**/*.ts', { cwd: root })
+    .map((file) => fs.readFileSync(path.join(root, file), 'utf8'))
+    .join('\n');
+  const asked = of(built.prod, 'HorizontalPodAutoscaler')
+    .flatMap(({ spec }) => spec.metrics)
+    .flatMap(({ pods, external }) => (pods ?? external)?.metric.name ?? []);
+  const offered = [...rules.custom, ...rules.external];
+
+  expect(new Set(asked)).toEqual(new Set(offered.map(({ name }) => name.as)));
+  for (const { metricsQuery } of offered)
+    for (const [, series] of metricsQuery.matchAll(/(\w+)\{/g)) expect(own).toContain(`'${series}'`);
+});
 
 describe('a manifest that drifts from the code is refused', () => {
   const copy = () => structuredClone(built.prod);

@@ -81,8 +81,7 @@ const programFromGo = (name, { tool, source, env, modules = path.join(__dirname,
   cachedTool(tool, async (folder) => {
     const work = path.join(folder, 'work');
     fs.mkdirSync(work);
-    for (const file of ['go.mod', 'go.sum'])
-      fs.copyFileSync(path.join(modules, file), path.join(work, file));
+    for (const file of ['go.mod', 'go.sum']) fs.copyFileSync(path.join(modules, file), path.join(work, file));
     const build = [
       'build',
       '-trimpath',
