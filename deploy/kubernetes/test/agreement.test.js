@@ -102,6 +102,8 @@ describe.each(overlays)('in %s', (overlay) => {
       ({ metadata }) => metadata.labels['onrush/track'] === 'stable',
     );
 
+    for (const { metadata } of of(built[overlay], 'Deployment'))
+      expect(metadata.labels['app.kubernetes.io/component']).toBe('process');
     expect(stable.map(({ metadata }) => metadata.name).sort()).toEqual([...processNames].sort());
   });
 

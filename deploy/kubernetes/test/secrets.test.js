@@ -64,6 +64,21 @@ test(
   installLimitMs,
 );
 
+test('the README names every Secret and its keys', () => {
+  const readme = fs.readFileSync(path.join(__dirname, '..', 'README.md'), 'utf8');
+  const named = [...readme.matchAll(/^\| ([a-z-]+) +\| (`[A-Za-z_.`-]+(?: `[^|(]+)?)/gm)].map(
+    ([, name, keys]) => [name, keys.replaceAll('`', '').trim().split(/ +/)],
+  );
+  const made = objects
+    .filter(({ kind }) => kind === 'Secret')
+    .map(({ metadata, stringData }) => [
+      metadata.name,
+      Object.keys(stringData).sort((a, b) => (a < b ? -1 : 1)),
+    ]);
+
+  expect(Object.fromEntries(named)).toEqual(Object.fromEntries(made));
+});
+
 test('every service takes its own, and has nothing that it does not read', () => {
   for (const service of services) {
     const { 'internal-private-key.json': key, ...environment } = secretOf(service);
