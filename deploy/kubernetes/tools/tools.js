@@ -94,7 +94,8 @@ const installFromPython = (name, folder) =>
 
 /** They refer to each other by the address that they are published at; ours are files side by side. */
 function readableByFile(text) {
-  const { $id: _, ...schema } = JSON.parse(text);
+  const schema = JSON.parse(text);
+  delete schema.$id;
   return JSON.stringify(schema).replaceAll('"/api/_definitions.json#', '"_definitions.json#');
 }
 
