@@ -222,6 +222,18 @@ test('the figures of the README that are measured once are those of the last ben
   ]);
 });
 
+test('what tracing costs, in the README of the chassis, is what the benchmark of it said', () => {
+  const { metrics } = JSON.parse(text('bench', 'results', 'tracing.json')) as {
+    metrics: Record<string, { median: number; min: number; max: number }>;
+  };
+  const readme = text('chassis', 'README.md');
+
+  for (const name of ['traced_to_untraced_ratio', 'cpu_ratio']) {
+    const { median, min, max } = metrics[name] ?? {};
+    expect(readme).toContain(`${median} (${min} … ${max}) times`);
+  }
+});
+
 test('the page of faults names every failpoint, and no other', () => {
   const passed = ['chassis', 'gateway', 'seckill-service', 'order-service'].map((folder) => sources(folder));
 
