@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { configOrExit, integer, readEnvironment } from './config';
 import type * as Tracing from './tracing';
 
-const settings = z.object({
+/** What the environment says of tracing besides OpenTelemetry's own names. */
+export const tracingSettings = z.object({
   traceRatio: z.coerce.number().min(0).max(1).default(0.1),
   traceSlowMs: integer(1, 3_600_000).default(1_000),
 });
@@ -19,7 +20,9 @@ export function startTracing(options: Pick<Tracing.TracingOptions, 'servesHttpIt
   if (!process.env['OTEL_EXPORTER_OTLP_ENDPOINT']) return;
   const folder = path.basename(path.resolve(path.dirname(process.argv[1] ?? ''), '..'));
   const service = process.env['OTEL_SERVICE_NAME'] ?? folder;
-  const { traceRatio: ratio, traceSlowMs: slowMs } = configOrExit(() => readEnvironment(service, settings));
+  const { traceRatio: ratio, traceSlowMs: slowMs } = configOrExit(() =>
+    readEnvironment(service, tracingSettings),
+  );
   const tracing = createRequire(__filename)('./tracing') as typeof Tracing;
   stop = tracing.startTracing({ service, ratio, slowMs, ...options });
 }

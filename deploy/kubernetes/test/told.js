@@ -3,6 +3,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { environmentName, loadConfig } = require('@onrush/chassis/config');
+const { tracingSettings } = require('@onrush/chassis/tracing-lifecycle');
 const { z } = require('zod');
 const { root } = require('../../local/paths');
 
@@ -68,7 +69,7 @@ function configOf(objects, deployment) {
   });
 }
 
-/** Read without a schema: by what traces, for one. */
+/** Read without a schema, as OpenTelemetry's own names are. */
 const readElsewhere = new Set(
   fs
     .globSync(['chassis/src/**/*.ts'], { cwd: root })
@@ -80,7 +81,8 @@ const readElsewhere = new Set(
 
 /** Names that nobody reads: loadConfig looks for its own and takes no notice of others. */
 function unknownNames(objects, deployment) {
-  const known = new Set(Object.keys(shapeOf(serviceOf(deployment))).map(environmentName));
+  const shapes = { ...shapeOf(serviceOf(deployment)), ...tracingSettings.shape };
+  const known = new Set(Object.keys(shapes).map(environmentName));
   return Object.keys(environmentOf(objects, containerOf(deployment))).filter(
     (name) => !known.has(name) && !readElsewhere.has(name),
   );
