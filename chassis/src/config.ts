@@ -59,6 +59,8 @@ const staticInstance = z.strictObject({
 });
 const staticServices = z.record(text, z.array(staticInstance));
 
+export const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']);
+
 /** What every process of the fleet reads. */
 export const processConfig = {
   /** Prefix of schemas, Redis keys, topics and Consul names, so that several fleets share the servers. */
@@ -74,7 +76,7 @@ export const processConfig = {
   advertiseAddress: text.default('127.0.0.1'),
   serviceVersion: text.default('0.1.0'),
   canary: flag.default(false),
-  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  logLevel: logLevel.default('info'),
   drainDelayMs: integer(0, 20_000).default(0),
   discovery: z.enum(['consul', 'static', 'dns']).default('consul'),
   consulHttpAddr: text.default('127.0.0.1:8500'),

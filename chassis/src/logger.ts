@@ -4,6 +4,16 @@ import { currentContext } from './request-context';
 export type LogFields = Record<string, unknown>;
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
+const ranks: Record<LogLevel, number> = {
+  trace: 0,
+  debug: 1,
+  info: 2,
+  warn: 3,
+  error: 4,
+  fatal: 5,
+  silent: 6,
+};
+
 /** A sentence plus fields. The request and trace ids of the running request are added to every line. */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
@@ -14,6 +24,11 @@ export interface Logger {
   /** The line of the access log, at level info. */
   served(request: ServedRequest): void;
   child(fields: LogFields): Logger;
+}
+
+/** Of a process: its level, and that of all its children, may change while it runs. */
+export interface RootLogger extends Logger {
+  setLevel(level: LogLevel): void;
 }
 
 /** What the access log tells of a request. */
@@ -83,12 +98,13 @@ export function createLogger(options: {
   service: string;
   level?: LogLevel;
   destination?: DestinationStream;
-}): Logger {
+}): RootLogger {
   const destination = options.destination ?? standardOutput();
   const base = { service: options.service, pid: process.pid };
   const lines = pino(
     {
-      level: options.level ?? 'info',
+      // A child of pino keeps the level of its birth. Who is heard is decided before a line gets here.
+      level: 'trace',
       base,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
@@ -100,7 +116,12 @@ export function createLogger(options: {
     },
     destination,
   );
-  return wrap(lines, accessLog(destination, base));
+  let least = ranks[options.level ?? 'info'];
+  const isOn = (level: LogLevel) => ranks[level] >= least;
+  return {
+    ...wrap(lines, { served: accessLog(destination, base), isOn }),
+    setLevel: (level) => void (least = ranks[level]),
+  };
 }
 
 /** Written by hand, since there is one for each request: through pino, a line costs as much as a purchase's way through the gateway. */
@@ -134,16 +155,24 @@ function standardOutput(): DestinationStream {
   return destination;
 }
 
-function wrap(lines: pino.Logger, served: (request: ServedRequest) => void): Logger {
+interface Shared {
+  served(request: ServedRequest): void;
+  isOn(level: LogLevel): boolean;
+}
+
+function wrap(lines: pino.Logger, shared: Shared): Logger {
+  const at = (level: Exclude<LogLevel, 'trace' | 'silent'>) => (message: string, fields?: LogFields) => {
+    if (shared.isOn(level)) lines[level](maskSecrets(fields), message);
+  };
   return {
-    debug: (message, fields) => lines.debug(maskSecrets(fields), message),
-    info: (message, fields) => lines.info(maskSecrets(fields), message),
-    warn: (message, fields) => lines.warn(maskSecrets(fields), message),
-    error: (message, fields) => lines.error(maskSecrets(fields), message),
-    fatal: (message, fields) => lines.fatal(maskSecrets(fields), message),
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    fatal: at('fatal'),
     served: (request) => {
-      if (lines.isLevelEnabled('info')) served(request);
+      if (shared.isOn('info')) shared.served(request);
     },
-    child: (fields) => wrap(lines.child(maskSecrets(fields) ?? {}), served),
+    child: (fields) => wrap(lines.child(maskSecrets(fields) ?? {}), shared),
   };
 }

@@ -2,7 +2,8 @@ import { setFlagsFromString } from 'node:v8';
 import { configOrExit } from './config';
 import { armFailpoint } from './failpoint';
 import { createLifecycle, type Component } from './lifecycle';
-import { createLogger, type Logger, type LogLevel } from './logger';
+import { createLogLevel } from './log-level';
+import { createLogger, type Logger, type LogLevel, type RootLogger } from './logger';
 import { createManagementServer } from './management-server';
 import { createMetrics, type Metrics } from './metrics';
 import { stopTracing } from './tracing-lifecycle';
@@ -27,6 +28,9 @@ export interface ProcessConfig {
   managementPort: number;
   logLevel: LogLevel;
   drainDelayMs: number;
+  discovery: 'consul' | 'static' | 'dns';
+  consulHttpAddr: string;
+  namespace: string;
 }
 
 export interface ServiceOptions<C extends ProcessConfig> {
@@ -53,7 +57,7 @@ export async function runService<C extends ProcessConfig>(options: ServiceOption
   const app = options.createApp(config, { logger, metrics, isReady });
   const lifecycle = createLifecycle({
     logger,
-    components: app.components,
+    components: [...liveLevel(options.name, config, { logger, metrics }), ...app.components],
     drainDelayMs: config.drainDelayMs,
   });
   const management =
@@ -93,6 +97,10 @@ export async function runService<C extends ProcessConfig>(options: ServiceOption
     fail('start failed')(error);
   }
 }
+
+/** Where there is no Consul, nobody watches one. */
+const liveLevel = (name: string, config: ProcessConfig, told: { logger: RootLogger; metrics: Metrics }) =>
+  config.discovery === 'consul' ? [createLogLevel(name, { ...config, level: config.logLevel }, told)] : [];
 
 /**
  * What a request allocates dies with its answer. While the young generation is still small, a burst of requests in flight outlives its

@@ -4,6 +4,8 @@ import Consul from 'consul';
 import { z } from 'zod';
 import { createDynamicConfig, type DynamicConfig } from '../src/config-center';
 import { createConsulDiscovery } from '../src/consul-discovery';
+import { createLogLevel } from '../src/log-level';
+import { createMetrics } from '../src/metrics';
 import type { Discovery, Instance } from '../src/discovery';
 import { infrastructure, testNamespace } from '../src/testing/infrastructure';
 import { recordingLogger } from '../src/testing/logger';
@@ -178,4 +180,42 @@ describe('dynamic configuration', () => {
       expect(lines.at(-1)).toMatchObject({ level: 'warn', key });
     },
   );
+});
+
+test('the level of a log changes while the process runs, and comes back when nothing is said', async () => {
+  const { logger, lines } = recordingLogger('a-service');
+  const child = logger.child({ of: 'a component' });
+  const metrics = createMetrics({ service: 'a-service' });
+  const key = `onrush/log-level/${namespace}-a-service`;
+  logger.setLevel('warn');
+  const level = createLogLevel(
+    'a-service',
+    { namespace, consulHttpAddr: consulAddress, level: 'warn' },
+    { logger, metrics },
+  );
+  await level.start();
+  closers.push(level.stop, () => consul.kv.del(key).then(() => undefined));
+  const said = (message: string) => lines.some(({ msg }) => msg === message);
+  child.debug('before');
+  expect(said('before')).toBe(false);
+
+  await consul.kv.set(key, '{"level":"debug"}');
+  await eventually(() => (child.debug('in between'), said('in between')));
+
+  for (const bad of ['{"level":"loud"}', '{"level":"error","more":1}', 'debug']) {
+    const refusals = lines.filter(({ level: of }) => of === 'warn').length;
+    await consul.kv.set(key, bad);
+    await eventually(() => lines.filter(({ level: of }) => of === 'warn').length > refusals);
+    expect(lines.at(-1)).toMatchObject({ msg: expect.stringContaining('refused') as string, key });
+    child.debug(`after ${bad}`);
+    expect(said(`after ${bad}`)).toBe(true);
+  }
+  expect(await metrics.registry.metrics()).toMatch(/config_refused_total{.*} 3/);
+
+  await consul.kv.del(key);
+  await eventually(() => {
+    const mark = `gone ${lines.length}`;
+    child.debug(mark);
+    return !said(mark);
+  });
 });

@@ -2,6 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import mysql from 'mysql2/promise';
+import { z } from 'zod';
 import { processNames, services as allServices } from '../../deploy/local/fleet';
 import { observersUp, watch, type Observed } from '../../deploy/local/observers';
 import { openActivity, until } from '../src/activity';
@@ -144,6 +145,29 @@ test('what somebody says in confidence is in no span, and in no line of a log', 
   expect(spans.join('')).toContain('/api/v1/user/login');
   const told = Object.entries(secrets).filter(([, secret]) => all.includes(secret));
   expect(told.map(([name]) => name)).toEqual([]);
+});
+
+test('every line of every log is an object with the fields of the schema', async () => {
+  const { logFolder } = world.fleet;
+  const files = (await readdir(logFolder)).filter((file) => file.endsWith('.log'));
+  const schema = z.looseObject({
+    level: z.enum(['debug', 'info', 'warn', 'error', 'fatal']),
+    time: z.iso.datetime({ precision: 3 }),
+    service: z.enum(allServices as [string, ...string[]]),
+    pid: z.int().positive(),
+    msg: z.string().min(1),
+    request_id: z.string().min(1).optional(),
+    trace_id: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/)
+      .optional(),
+  });
+
+  for (const file of files) {
+    const lines = (await readFile(path.join(logFolder, file), 'utf8')).trimEnd().split('\n');
+    for (const line of lines) expect(() => schema.parse(JSON.parse(line))).not.toThrow();
+  }
+  expect(files.map((file) => path.basename(file, '.log')).toSorted()).toEqual(processNames.toSorted());
 });
 
 test('Prometheus asks every process, and sees what was sold', async () => {

@@ -1,10 +1,10 @@
 import { Writable } from 'node:stream';
-import { createLogger, type Logger } from '../logger';
+import { createLogger, type Logger, type RootLogger } from '../logger';
 
 export const silentLogger: Logger = createLogger({ service: 'test', level: 'silent' });
 
 export interface RecordingLogger {
-  logger: Logger;
+  logger: RootLogger;
   /** The JSON lines so far. */
   lines: Record<string, unknown>[];
 }

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { logLevel } from './config';
+import { createDynamicConfig } from './config-center';
+import type { Component } from './lifecycle';
+import type { RootLogger } from './logger';
+import type { Metrics } from './metrics';
+
+const schema = z.strictObject({ level: logLevel });
+
+export interface LogLevelConfig extends z.output<typeof schema> {
+  namespace: string;
+  consulHttpAddr: string;
+}
+
+/**
+ * The level of a running service: `{ "level": "debug" }` at `onrush/log-level/<service>` in Consul KV, of all its processes; without it, the one that
+ * it was started with. What is no level is refused as every other dynamic configuration is (config-center), and the old one stays.
+ */
+export function createLogLevel(
+  service: string,
+  { namespace, consulHttpAddr, level }: LogLevelConfig,
+  { logger, metrics }: { logger: RootLogger; metrics: Metrics },
+): Component {
+  const refused = metrics.counter('config_refused_total', 'Dynamic configurations that were not valid');
+  const dynamic = createDynamicConfig({
+    consulHttpAddr,
+    key: `onrush/log-level/${namespace ? `${namespace}-` : ''}${service}`,
+    schema,
+    initial: { level },
+    logger,
+    onRejected: () => refused.inc(),
+  });
+  dynamic.onChange((document) => logger.setLevel(document.level));
+  return dynamic;
+}
