@@ -80,13 +80,12 @@ const readElsewhere = new Set(
 );
 
 /** Names that nobody reads: loadConfig looks for its own and takes no notice of others. */
-function unknownNames(objects, deployment) {
-  const shapes = { ...shapeOf(serviceOf(deployment)), ...tracingSettings.shape };
-  const known = new Set(Object.keys(shapes).map(environmentName));
-  return Object.keys(environmentOf(objects, containerOf(deployment))).filter(
-    (name) => !known.has(name) && !readElsewhere.has(name),
-  );
+function unknownAmong(service, environment) {
+  const known = new Set(Object.keys({ ...shapeOf(service), ...tracingSettings.shape }).map(environmentName));
+  return Object.keys(environment).filter((name) => !known.has(name) && !readElsewhere.has(name));
 }
+const unknownNames = (objects, deployment) =>
+  unknownAmong(serviceOf(deployment), environmentOf(objects, containerOf(deployment)));
 
 module.exports = {
   configOf,
@@ -97,5 +96,7 @@ module.exports = {
   named,
   of,
   serviceOf,
+  shapeOf,
+  unknownAmong,
   unknownNames,
 };
