@@ -33,8 +33,8 @@ async function test(progress, jestArguments) {
 
   let failed = false;
   try {
-    if (jestArguments.length === 0) {
-      await check(progress);
+    if (jestArguments.length === 0) await check(progress);
+    if (jestArguments.length === 0 || jestArguments.includes('deploy')) {
       // A build beside tests would take the processors from them. Where one fails, the test that needs it says so.
       for (const install of [installObservers, provideTools, provideBuildah])
         await install(progress).catch((error) => progress.say(error.message));
