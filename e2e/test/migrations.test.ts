@@ -41,7 +41,7 @@ async function tablesOf({ db }: TestDatabase): Promise<Tables> {
      FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name <> 'migrations'
      ORDER BY table_name, ordinal_position`,
   );
-  return Map.groupBy(columns, ({ tableName }) => tableName) as Tables;
+  return Map.groupBy(columns, ({ tableName }) => tableName);
 }
 
 const json = new Set(['images', 'waiting_room']);
