@@ -3,7 +3,6 @@ import { logLevel } from './config';
 import { createDynamicConfig } from './config-center';
 import type { Component } from './lifecycle';
 import type { RootLogger } from './logger';
-import type { Metrics } from './metrics';
 
 const schema = z.strictObject({ level: logLevel });
 
@@ -19,16 +18,14 @@ export interface LogLevelConfig extends z.output<typeof schema> {
 export function createLogLevel(
   service: string,
   { namespace, consulHttpAddr, level }: LogLevelConfig,
-  { logger, metrics }: { logger: RootLogger; metrics: Metrics },
+  logger: RootLogger,
 ): Component {
-  const refused = metrics.counter('config_refused_total', 'Dynamic configurations that were not valid');
   const dynamic = createDynamicConfig({
     consulHttpAddr,
     key: `onrush/log-level/${namespace ? `${namespace}-` : ''}${service}`,
     schema,
     initial: { level },
     logger,
-    onRejected: () => refused.inc(),
   });
   dynamic.onChange((document) => logger.setLevel(document.level));
   return dynamic;

@@ -57,7 +57,7 @@ export async function runService<C extends ProcessConfig>(options: ServiceOption
   const app = options.createApp(config, { logger, metrics, isReady });
   const lifecycle = createLifecycle({
     logger,
-    components: [...liveLevel(options.name, config, { logger, metrics }), ...app.components],
+    components: [...liveLevel(options.name, config, logger), ...app.components],
     drainDelayMs: config.drainDelayMs,
   });
   const management =
@@ -99,8 +99,8 @@ export async function runService<C extends ProcessConfig>(options: ServiceOption
 }
 
 /** Where there is no Consul, nobody watches one. */
-const liveLevel = (name: string, config: ProcessConfig, told: { logger: RootLogger; metrics: Metrics }) =>
-  config.discovery === 'consul' ? [createLogLevel(name, { ...config, level: config.logLevel }, told)] : [];
+const liveLevel = (name: string, config: ProcessConfig, logger: RootLogger) =>
+  config.discovery === 'consul' ? [createLogLevel(name, { ...config, level: config.logLevel }, logger)] : [];
 
 /**
  * What a request allocates dies with its answer. While the young generation is still small, a burst of requests in flight outlives its
