@@ -37,12 +37,14 @@ const idsOf = ({ traceparent: text = '' }: Traced) => {
 
 /** A request with a call below it, as the libraries' instrumentations make them. */
 function serve({ fails = false, ms = 1, isLong = false }) {
-  const request = tracer.startSpan('request', { kind: SpanKind.SERVER, startTime: 1_000 });
+  // Small numbers would be taken for times since the process began, unless they are still to come.
+  const startTime = 1_700_000_000_000;
+  const request = tracer.startSpan('request', { kind: SpanKind.SERVER, startTime });
   const below = trace.setSpan(ROOT_CONTEXT, request);
   tracer.startSpan('call', { kind: SpanKind.CLIENT }, below).end();
   if (fails) request.setStatus({ code: 2 });
   if (isLong) request.setAttribute(longLived, true);
-  request.end(1_000 + ms);
+  request.end(startTime + ms);
 }
 
 describe('the tail', () => {
