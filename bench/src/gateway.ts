@@ -10,7 +10,7 @@ import { createReaders, readConnections, readerCount, type Bench } from './gatew
 import { gatewayReport } from './gateway/report';
 import { startSystems } from './gateway/systems';
 import { halfLoadOf, measureThroughput, throughputMetrics, type Throughput } from './gateway/throughput';
-import { commit, machine, writeResult, type BenchResult } from './results';
+import { newResult, writeResult, type BenchResult } from './results';
 import { overask, soldWrongly } from './sale';
 import { onStage, step } from './stage';
 import { versionsOf } from './versions';
@@ -97,21 +97,19 @@ const resultOf = (
   options: GatewayOptions,
   measured: Measured,
   versions: Record<string, string>,
-): BenchResult => ({
-  name: 'gateway',
-  commit: commit(),
-  measured_at: new Date().toISOString(),
-  machine: machine(),
-  versions,
-  rounds: options.rounds,
-  metrics: {
-    ...throughputMetrics(measured.throughput),
-    ...latencyMetrics(measured.latency, measured.requestsPerSecond),
-    ...purchaseMetrics(measured.purchases),
-    ...(measured.memory && memoryMetrics(measured.memory)),
-  },
-  conditions: conditionsOf(options),
-});
+): BenchResult =>
+  newResult({
+    name: 'gateway',
+    versions,
+    rounds: options.rounds,
+    metrics: {
+      ...throughputMetrics(measured.throughput),
+      ...latencyMetrics(measured.latency, measured.requestsPerSecond),
+      ...purchaseMetrics(measured.purchases),
+      ...(measured.memory && memoryMetrics(measured.memory)),
+    },
+    conditions: conditionsOf(options),
+  });
 
 const conditionsOf = ({ seconds, purchases, buyers, connections }: GatewayOptions): string[] => [
   'everything on one machine: load generator, systems under test, their upstream, and a whole fleet with its servers, which is idle but for log-ins and purchases; all systems live at once, one at a time has load, and each round begins with another one; ratios are taken within a round',

@@ -28,7 +28,7 @@ export const machine = (): BenchResult['machine'] => ({
   os: `${os.type()} ${os.release()}`,
 });
 
-export function commit(): string {
+function commit(): string {
   const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
   try {
     return (
@@ -39,6 +39,18 @@ export function commit(): string {
     return 'unknown';
   }
 }
+
+/** Measured now, of this commit, on this machine. */
+export const newResult = ({
+  name,
+  ...measured
+}: Omit<BenchResult, 'commit' | 'measured_at' | 'machine'>): BenchResult => ({
+  name,
+  commit: commit(),
+  measured_at: new Date().toISOString(),
+  machine: machine(),
+  ...measured,
+});
 
 /** Writes `bench/results/<name>.json`, and returns its path. */
 export function writeResult(result: BenchResult, folder = path.join(__dirname, '..', 'results')): string {

@@ -1,6 +1,6 @@
 import { getPriority } from 'node:os';
 import { goFirst } from './priority';
-import { commit, machine, writeResult, type BenchResult } from './results';
+import { newResult, writeResult, type BenchResult } from './results';
 import { overask, soldWrongly, type SaleRound } from './sale';
 import { keyEncryptionSecret } from './seckill/crowd';
 import { measureOverload, overloadMetrics } from './seckill/overload';
@@ -111,16 +111,14 @@ const resultOf = async (
   { servers }: Stage,
   options: SeckillOptions,
   metrics: BenchResult['metrics'],
-): Promise<BenchResult> => ({
-  name: 'seckill',
-  commit: commit(),
-  measured_at: new Date().toISOString(),
-  machine: machine(),
-  versions: await versionsOf(servers),
-  rounds: options.rounds,
-  metrics,
-  conditions: conditionsOf(options),
-});
+): Promise<BenchResult> =>
+  newResult({
+    name: 'seckill',
+    versions: await versionsOf(servers),
+    rounds: options.rounds,
+    metrics,
+    conditions: conditionsOf(options),
+  });
 
 const conditionsOf = (options: SeckillOptions): string[] => [
   `everything on one machine: load generator (niceness ${getPriority()}, as if it were elsewhere), gateway of ${options.workers} workers, all eight processes of the seven services, MariaDB, Redis (appendfsync always), Kafka, Consul; relay, orders and notifications work while the sale runs`,

@@ -3,7 +3,7 @@ import Table from 'cli-table3';
 import { observersUp } from '../../deploy/local/observers';
 import { withConnections } from './connections';
 import { goFirst } from './priority';
-import { commit, machine, writeResult, type BenchResult } from './results';
+import { newResult, writeResult, type BenchResult } from './results';
 import { describeRound, overask, soldWrongly, type SaleRound } from './sale';
 import { environmentOf } from './seckill';
 import { roundsOn } from './seckill/peak';
@@ -115,18 +115,16 @@ const resultOf = async (
   { servers }: Stage,
   options: TracingOptions,
   metrics: BenchResult['metrics'],
-): Promise<BenchResult> => ({
-  name: 'tracing',
-  commit: commit(),
-  measured_at: new Date().toISOString(),
-  machine: machine(),
-  versions: await versionsOf(servers),
-  rounds: options.rounds,
-  metrics,
-  conditions: [
-    `two fleets and their servers, Jaeger, Prometheus and the load generator (niceness ${getPriority()}) on one machine; both fleets live all the time, and one at a time sells`,
-    `traced: ${options.ratio * 100} % of the requests, and whatever fails or takes a second; its spans go to Jaeger, whose own processor time is in the purchases a second and not in the microseconds`,
-    `a closed loop through the gateway (${options.workers} workers), ${options.connections} connections, ${options.purchases} units a round and ${overask * 100} % more requests than units; a ratio is of two rounds after each other, and who begins changes`,
-    'microseconds: of the processes of the fleet, without servers and load generator, until the last order is in MySQL',
-  ],
-});
+): Promise<BenchResult> =>
+  newResult({
+    name: 'tracing',
+    versions: await versionsOf(servers),
+    rounds: options.rounds,
+    metrics,
+    conditions: [
+      `two fleets and their servers, Jaeger, Prometheus and the load generator (niceness ${getPriority()}) on one machine; both fleets live all the time, and one at a time sells`,
+      `traced: ${options.ratio * 100} % of the requests, and whatever fails or takes a second; its spans go to Jaeger, whose own processor time is in the purchases a second and not in the microseconds`,
+      `a closed loop through the gateway (${options.workers} workers), ${options.connections} connections, ${options.purchases} units a round and ${overask * 100} % more requests than units; a ratio is of two rounds after each other, and who begins changes`,
+      'microseconds: of the processes of the fleet, without servers and load generator, until the last order is in MySQL',
+    ],
+  });

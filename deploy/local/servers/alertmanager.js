@@ -3,11 +3,11 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { alertRouting } = require('../observability');
 const { local, localFolder, readJson, writeWhole } = require('../paths');
-const { lastLines, pidOf, startProcess, stopProcess } = require('../process');
+const { pidOf, stopProcess } = require('../process');
+const { startUntilReady } = require('../ready');
 const { secrets } = require('../secrets');
 const { findProgram } = require('../tools/find');
 const { giveTo, unprivilegedUser } = require('../unprivileged');
-const { isThere, waitUntil } = require('../wait');
 
 const folder = () => localFolder('alertmanager');
 const fleetsFolder = () => localFolder('alertmanager', 'fleets');
@@ -68,19 +68,14 @@ async function start({ alertmanager }, { isHurried = false } = {}) {
       'cluster.listen-address': '',
       'log.level': 'warn',
     };
-    const { log } = await startProcess({
+    await startUntilReady({
       name: 'alertmanager',
+      port: alertmanager,
       command: program,
-      args: Object.entries(settings).map(([name, value]) => `--${name}=${value}`),
+      settings,
       user,
       cwd: folder(),
-      niceness: 15,
     });
-    const isAlive = () => pidOf('alertmanager') !== undefined;
-    const isReady = () => isThere(`http://127.0.0.1:${alertmanager}/-/ready`);
-    const outcome = await waitUntil(isReady, { limitMs: 120_000, isAlive });
-    if (outcome !== 'succeeded')
-      throw new Error(`Alertmanager did not start (${outcome})\n${lastLines(log)}`);
   }
   return { url: `http://127.0.0.1:${alertmanager}` };
 }

@@ -3,10 +3,10 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { local, localFolder, writeWhole } = require('../paths');
 const { rules } = require('../observability');
-const { lastLines, pidOf, startProcess, stopProcess } = require('../process');
+const { pidOf, stopProcess } = require('../process');
+const { startUntilReady } = require('../ready');
 const { findProgram } = require('../tools/find');
 const { giveTo, unprivilegedUser } = require('../unprivileged');
-const { isThere, waitUntil } = require('../wait');
 
 const folder = () => localFolder('prometheus');
 const targetsFolder = () => localFolder('prometheus', 'targets');
@@ -53,18 +53,14 @@ async function start(ports, { isHurried = false } = {}) {
       'web.external-url': `http://127.0.0.1:${prometheus}`,
       'log.level': 'warn',
     };
-    const { log } = await startProcess({
+    await startUntilReady({
       name: 'prometheus',
+      port: prometheus,
       command: program,
-      args: Object.entries(settings).map(([name, value]) => `--${name}=${value}`),
+      settings,
       user,
       cwd: folder(),
-      niceness: 15,
     });
-    const isAlive = () => pidOf('prometheus') !== undefined;
-    const isReady = () => isThere(`http://127.0.0.1:${prometheus}/-/ready`);
-    const outcome = await waitUntil(isReady, { limitMs: 120_000, isAlive });
-    if (outcome !== 'succeeded') throw new Error(`Prometheus did not start (${outcome})\n${lastLines(log)}`);
   }
   return { url: `http://127.0.0.1:${prometheus}` };
 }
